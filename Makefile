@@ -1,0 +1,44 @@
+# `make demo` runs the whole way on two CPU cores, `make test` the tests. Both set themselves up.
+VENV := .venv
+RUN := $(VENV)/bin/python
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+IMAGES ?=
+OUTPUT ?= demo
+
+.PHONY: demo test test-slow lint format lock venv clean
+
+demo: venv
+	$(RUN) -m experiments.demo --output=$(OUTPUT) $(if $(IMAGES),--images="$(IMAGES)")
+
+test: venv
+	$(RUN) -m pytest -n 2
+
+test-slow: venv
+	$(RUN) -m pytest -n 2 -m slow
+
+lint: venv
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: venv
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+# One lock for Python 3.11 to 3.13, with every extra but [cuda].
+lock: venv
+	$(RUN) -m pip install --quiet uv
+	$(RUN) -m uv pip compile --universal --python-version 3.11 --no-header --no-emit-package progan-tf \
+		--extra geo --extra beam --extra serve --extra video --extra dev setup.cfg --output-file requirements.txt
+
+venv: $(VENV)/installed
+
+$(VENV)/installed: requirements.txt setup.cfg pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 to 3.13 is needed, none was found; set PYTHON=/path/to/python" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

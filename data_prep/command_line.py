@@ -1,0 +1,70 @@
+"""What every command shares: flags checked before anything heavy is imported, one-line errors, exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 75 stopped and resumable.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from absl import flags
+
+from progan_tf.errors import InputError, Stopped
+
+DONE, WRONG_USE, RESUMABLE = 0, 2, 75
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses the flags of the running command, calls `main` and leaves with the right exit code.
+
+    `main` imports what is heavy (TensorFlow) itself, so that `--help` and a mistyped flag answer at once.
+    """
+    command = main.__globals__["__doc__"]
+    name = os.path.basename(sys.argv[0]).removesuffix(".py")
+    if set(sys.argv[1:]) & {"--help", "-help", "--helpfull", "-h"}:
+        print(_help(name, command))
+        sys.exit(DONE)
+    try:
+        unparsed = flags.FLAGS(sys.argv)[1:]
+        if unparsed:
+            raise flags.Error(f"unexpected {' '.join(unparsed)}; every argument is a --flag=value")
+    except flags.Error as error:
+        _complain(name, f"{error} (--help lists the flags)")
+        sys.exit(WRONG_USE)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        main()
+    except InputError as error:
+        _complain(name, error)
+        sys.exit(WRONG_USE)
+    except Stopped as error:
+        _complain(name, error)
+        sys.exit(RESUMABLE)
+    except KeyboardInterrupt:
+        _complain(name, "interrupted; the same command takes the work up again")
+        sys.exit(RESUMABLE)
+
+
+def stop_on_sigterm() -> None:
+    """Makes SIGTERM raise KeyboardInterrupt, as SIGINT does, for commands that can be cut off anywhere."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _complain(name: str, error: object) -> None:
+    print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+
+
+def _help(name: str, doc: str) -> str:
+    lines = [doc.strip(), "", "Flags:"]
+    for module, defined in sorted(flags.FLAGS.flags_by_module_dict().items()):
+        if module.split(".")[0] in ("absl", "tensorflow"):
+            continue
+        for flag in defined:
+            default = "required" if getattr(flag, "required", False) else f"default: {flag.default_as_str or 'none'}"
+            lines.append(f"  --{flag.name}\n      {' '.join(flag.help.split())} ({default})")
+    return "\n".join(lines)

@@ -1,0 +1,167 @@
+"""The manifest of a dataset directory: what is in it, in one JSON file (`dataset.json`)."""
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from progan_tf.data import records
+from progan_tf.errors import InputError
+
+FILENAME = "dataset.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One TFRecord file: `file` is relative to the dataset directory, `sha256` is None where nobody computed it."""
+
+    file: str
+    level: int
+    images: int
+    bytes: int
+    sha256: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a dataset directory holds.
+
+    `splits` maps a split's name to its shards of all levels. `bands` names the channels in order; `display_bands` are
+    the indices shown as grey or RGB. `labels` names the classes, the index in the tuple being the record's label;
+    `label_file` is set instead where labels lie beside the records, one row of float32 an image, as the official
+    tools write them. `source` says where the images came from and how they were cut; `scaling` how their values
+    were mapped to `dtype` (None: not at all).
+    """
+
+    name: str
+    resolution: int
+    channels: int
+    dtype: str
+    bands: tuple[str, ...]
+    display_bands: tuple[int, ...]
+    splits: dict[str, tuple[Shard, ...]]
+    labels: tuple[str, ...] = ()
+    label_file: str | None = None
+    source: dict[str, Any] = dataclasses.field(default_factory=dict)
+    scaling: dict[str, Any] | None = None
+    tool_version: str | None = None
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        return tuple(sorted({shard.level for shards in self.splits.values() for shard in shards}))
+
+    def shards(self, split: str, level: int) -> tuple[Shard, ...]:
+        """The files of one split and level, in order. Raises InputError where the dataset has none."""
+        if split not in self.splits:
+            raise InputError(f"dataset {self.name} has no split {split!r}; it has {', '.join(sorted(self.splits))}")
+        found = tuple(shard for shard in self.splits[split] if shard.level == level)
+        if not found:
+            raise InputError(
+                f"dataset {self.name} has no images of {2**level} x {2**level}; its levels go from "
+                f"{2 ** self.levels[0]} to {2 ** self.levels[-1]}: set a resolution in that range or convert again"
+            )
+        return found
+
+    def images(self, split: str) -> int:
+        """Number of images of a split."""
+        return sum(shard.images for shard in self.shards(split, self.levels[-1]))
+
+
+def save(manifest: Manifest, directory: str) -> None:
+    """Writes `dataset.json`, whole or not at all."""
+    fields = dataclasses.asdict(manifest)
+    fields["levels"] = manifest.levels
+    fields["images"] = {split: manifest.images(split) for split in manifest.splits}
+    path = tf.io.gfile.join(directory, FILENAME)
+    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
+        file.write(json.dumps(fields, indent=1) + "\n")
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+
+def load(directory: str) -> Manifest:
+    """The manifest of `directory`: its `dataset.json`, or, for a folder of the official tools, inferred from the files.
+
+    Raises:
+        InputError: the directory is missing, holds no dataset, or its manifest is damaged.
+    """
+    path = tf.io.gfile.join(directory, FILENAME)
+    if not tf.io.gfile.isdir(directory):
+        raise InputError(f"no dataset at {directory}: there is no such folder; make one with data_prep.convert")
+    if not tf.io.gfile.exists(path):
+        return infer(directory)
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            fields = json.load(file)
+        fields = {field.name: fields[field.name] for field in dataclasses.fields(Manifest)}
+        fields["splits"] = {
+            split: tuple(Shard(**shard) for shard in shards) for split, shards in fields["splits"].items()
+        }
+        for name in ("bands", "display_bands", "labels"):
+            fields[name] = tuple(fields[name])
+        return Manifest(**fields)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is not a dataset manifest ({error!r}); convert the images again") from error
+
+
+def infer(directory: str) -> Manifest:
+    """The manifest of a flat folder of `<name>-rNN.tfrecords`, as the official ProGAN and StyleGAN tools write it.
+
+    The records tell the shape, a `<name>-rxx.labels` file (npy, float32 [images, labels]) the labels.
+    """
+    files = sorted(tf.io.gfile.glob(tf.io.gfile.join(directory, "*-r[0-9][0-9]*.tfrecords")))
+    if not files:
+        raise InputError(f"no dataset at {directory}: it holds neither {FILENAME} nor *-rNN.tfrecords files")
+    shards = []
+    for path in files:
+        shape = records.shape_of_first(path)
+        shards.append(
+            Shard(
+                file=_basename(path),
+                level=int(shape[0]).bit_length() - 1,
+                images=records.count(path),
+                bytes=tf.io.gfile.stat(path).length,
+            )
+        )
+    height, _, channels = records.shape_of_first(files[-1])
+    resolution = max(2**shard.level for shard in shards)
+    if height != resolution:
+        raise InputError(f"{files[-1]} holds images of {height} pixels, less than other files of the folder")
+    labels, label_file = (), None
+    label_files = sorted(tf.io.gfile.glob(tf.io.gfile.join(directory, "*-rxx.labels")))
+    if label_files:
+        label_file = _basename(label_files[0])
+        labels = tuple(f"label {i}" for i in range(read_label_file(label_files[0]).shape[1]))
+    return Manifest(
+        name=_basename(files[0]).rsplit("-r", 1)[0],
+        resolution=resolution,
+        channels=channels,
+        dtype="uint8",
+        bands=band_names(channels),
+        display_bands=display_bands(channels),
+        splits={"train": tuple(shards)},
+        labels=labels,
+        label_file=label_file,
+        source={"kind": "tfrecords without a manifest"},
+    )
+
+
+def _basename(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
+def read_label_file(path: str) -> np.ndarray:
+    """Labels of an official `-rxx.labels` file: float32 [images, labels]."""
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return np.load(file).astype(np.float32)
+
+
+def band_names(channels: int) -> tuple[str, ...]:
+    """Names of bands nobody named."""
+    return {1: ("grey",), 3: ("red", "green", "blue")}.get(channels) or tuple(f"band {i + 1}" for i in range(channels))
+
+
+def display_bands(channels: int) -> tuple[int, ...]:
+    """The bands that stand for grey or RGB where nobody chose: the first three, or the first alone."""
+    return (0, 1, 2) if channels >= 3 else (0,)

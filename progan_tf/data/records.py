@@ -1,0 +1,206 @@
+"""TFRecords of the official ProGAN schema: one image a record, `shape` int64 [C, H, W] and `data` bytes, CHW.
+
+Ours may carry more: `key` (where the image came from) and `label` (class index). Official readers ignore what they do
+not know. Raw bytes are little-endian.
+"""
+
+import dataclasses
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from progan_tf.errors import InputError
+
+# A TFRecord frames its payload with a length (8 bytes), the length's CRC (4) and the payload's CRC (4).
+_HEADER_BYTES, _FRAME_BYTES = 12, 16
+
+
+class RecordError(InputError):
+    """A record that cannot be used; the message names file, record and reason."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Consecutive good records of one file: `count` of them from byte `offset` on, the first being number `first`."""
+
+    file: str
+    offset: int
+    first: int
+    count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class BadRecord:
+    """Record number `index` (from 0) of `file`, and what is wrong with it."""
+
+    file: str
+    index: int
+    reason: str
+
+
+def serialize(image: np.ndarray, key: str | None = None, label: int | None = None) -> bytes:
+    """One image [H, W, C], uint8 or uint16, as a record. Without key and label, byte for byte the official tool's."""
+    channels_first = np.ascontiguousarray(image.transpose(2, 0, 1))
+    features = {"shape": _int64(*channels_first.shape), "data": _bytes(channels_first.tobytes())}
+    if key is not None:
+        features["key"] = _bytes(key.encode())
+    if label is not None:
+        features["label"] = _int64(label)
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def _int64(*values: int) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def deserialize(record: bytes, dtype: str = "uint8") -> tuple[np.ndarray, str | None, int | None]:
+    """Image [H, W, C], key and label of one record. Raises ValueError where the record is not what it should be."""
+    try:
+        features = tf.train.Example.FromString(record).features.feature
+    except Exception as error:  # protobuf's DecodeError has no public name
+        raise ValueError(f"not a tf.train.Example ({error})") from error
+    if "shape" not in features or "data" not in features:
+        raise ValueError(f"features {sorted(features)} instead of shape and data")
+    shape = tuple(features["shape"].int64_list.value)
+    if len(shape) != 3 or len(features["data"].bytes_list.value) != 1:
+        raise ValueError(f"shape {shape} with {len(features['data'].bytes_list.value)} images")
+    data = features["data"].bytes_list.value[0]
+    expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if len(data) != expected:
+        raise ValueError(f"{len(data)} bytes of {dtype} where shape {list(shape)} needs {expected}")
+    image = np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(shape).transpose(1, 2, 0)
+    key = features["key"].bytes_list.value[0].decode() if "key" in features else None
+    label = features["label"].int64_list.value[0] if "label" in features else None
+    return image, key, label
+
+
+def parse_batch(records: tf.Tensor, shape: tuple[int, int, int], dtype: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """Images [N, H, W, C] of `shape` and labels int64 [N] (-1: none) of serialized records [N], in a graph.
+
+    Raises tf.errors.InvalidArgumentError where a record has another shape or length.
+    """
+    height, width, channels = shape
+    features = tf.io.parse_example(
+        records,
+        {
+            "shape": tf.io.FixedLenFeature([3], tf.int64),
+            "data": tf.io.FixedLenFeature([], tf.string),
+            "label": tf.io.FixedLenFeature([], tf.int64, default_value=-1),
+        },
+    )
+    right_shape = tf.debugging.assert_equal(
+        features["shape"], tf.constant([[channels, height, width]], tf.int64), message="record of another shape"
+    )
+    with tf.control_dependencies([right_shape]):
+        pixels = tf.io.decode_raw(features["data"], dtype)
+    images = tf.reshape(pixels, [-1, channels, height, width])
+    return tf.transpose(images, [0, 2, 3, 1]), features["label"]
+
+
+def read_runs(runs: tf.data.Dataset) -> tf.data.Dataset:
+    """Serialized records of a dataset of (file, byte offset, count) triples, in order."""
+
+    def read(file: tf.Tensor, offset: tf.Tensor, count: tf.Tensor) -> tf.data.Dataset:
+        variant = tf.raw_ops.TFRecordDatasetV2(
+            filenames=[file], compression_type="", buffer_size=1 << 20, byte_offsets=[offset]
+        )
+        return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string)).take(count)
+
+    return runs.flat_map(read)
+
+
+def count(path: str) -> int:
+    """Number of records of a file, by its frames alone. Raises RecordError where the last one is cut short."""
+    records = 0
+    for _, end in _frames(path):
+        records += 1
+        if end is None:
+            raise RecordError(f"{path}: record {records - 1} is cut short; copy or convert the file again")
+    return records
+
+
+def shape_of_first(path: str) -> tuple[int, int, int]:
+    """[H, W, C] of a file's first record. Raises RecordError where there is none or it is damaged."""
+    try:
+        for record in tf.data.TFRecordDataset(path).take(1).as_numpy_iterator():
+            features = tf.train.Example.FromString(record).features.feature
+            channels, height, width = features["shape"].int64_list.value
+            return height, width, channels
+    except Exception as error:
+        raise RecordError(f"{path}: record 0 cannot be read ({error}); is it a ProGAN TFRecord file?") from error
+    raise RecordError(f"{path}: holds no record")
+
+
+def scan(path: str, shape: tuple[int, int, int], dtype: str) -> tuple[list[Run], list[BadRecord]]:
+    """Reads a whole file and tells its runs of good records from the bad ones.
+
+    A record is bad where a checksum fails, the file ends in it, or its shape or length is not the one asked for.
+    Past a destroyed frame header nothing can be found any more: the rest of the file is then one bad record.
+    """
+    good, bad = [], []
+    starts = []  # of the good records of the current run: (index, offset)
+
+    def close_run() -> None:
+        if starts:
+            good.append(Run(path, offset=starts[0][1], first=starts[0][0], count=len(starts)))
+            starts.clear()
+
+    for index, offset, record, reason in _checked(path, shape, dtype):
+        if reason is None:
+            starts.append((index, offset))
+        else:
+            close_run()
+            bad.append(BadRecord(path, index, reason))
+    close_run()
+    return good, bad
+
+
+def _checked(path: str, shape: tuple[int, int, int], dtype: str) -> Iterator[tuple[int, int, bytes | None, str | None]]:
+    """(index, offset, record, what is wrong or None) of every record; TensorFlow's reader judges the checksums."""
+    frames = list(_frames(path))
+    index = 0
+    while index < len(frames):
+        runs = tf.data.Dataset.from_tensors((path, np.int64(frames[index][0]), np.int64(-1)))
+        try:
+            for record in read_runs(runs).as_numpy_iterator():
+                yield index, frames[index][0], record, _fault(record, shape, dtype)
+                index += 1
+            return
+        except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+            offset, end = frames[index]
+            reason = "the file ends in this record" if end is None else f"checksum: {error.message.splitlines()[0]}"
+            yield index, offset, None, reason
+            index += 1
+
+
+def _fault(record: bytes, shape: tuple[int, int, int], dtype: str) -> str | None:
+    try:
+        image, _, _ = deserialize(record, dtype)
+    except ValueError as error:
+        return str(error)
+    return None if image.shape == shape else f"shape {list(image.shape)} where {list(shape)} is expected"
+
+
+def _frames(path: str) -> Iterator[tuple[int, int | None]]:
+    """(start, end) of each record's frame in bytes, by the length fields alone; end is None where the file is short."""
+    size = tf.io.gfile.stat(path).length
+    with tf.io.gfile.GFile(path, "rb") as file:
+        start = 0
+        while start < size:
+            file.seek(start)
+            header = file.read(_HEADER_BYTES)
+            end = (
+                start + _FRAME_BYTES + struct.unpack("<Q", header[:8])[0] if len(header) == _HEADER_BYTES else size + 1
+            )
+            if end > size:
+                yield start, None
+                return
+            yield start, end
+            start = end
