@@ -57,7 +57,7 @@ def canopy(rng: Generator, size: int, wood: np.ndarray) -> np.ndarray:
     crowns = fractal_noise(rng, size, 1.0, 5.0, 2.5)
     stands = fractal_noise(rng, size, 2.6, 150, 6.0)
     hue = np.stack([stands * 5, stands * 4, stands * 1], -1)
-    return lit(plain(size, wood) + hue, 0.35 + 0.65 * hillshade(0.55 * crowns)) * 1.12
+    return lit(plain(size, wood) + hue, 0.35 + 0.65 * hillshade(0.48 * crowns)) * 1.12
 
 
 def fields(rng: Generator, size: int, region: Region, plots: Parcels) -> np.ndarray:
@@ -165,7 +165,7 @@ def settlement(
     ground[[0, 4]] = 0.5 * ground[[0, 4]] + 0.5 * region.grass
     yard = (ground * rng.uniform(0.9, 1.1, (5, 1)).astype(np.float32))[kinds]
     green = smoothstep(fractal_noise(rng, size, 1.2, 8), 0.2, 0.9)
-    planted = np.array([0.8, 0.4, 0.6, 0.15, 0.85])[kinds]
+    planted = np.array([0.6, 0.35, 0.6, 0.15, 0.85])[kinds]
     town = paint(mottle(yard, fractal_noise(rng, size, 1.0, 10), 0.05), region.wood * 1.1, green * planted)
 
     roof, label = _houses(rng, blocks, kinds)
@@ -190,7 +190,7 @@ def _houses(rng: Generator, blocks: Parcels, kinds: np.ndarray) -> tuple[np.ndar
     """Roofs on lots that share each block out evenly: their cover, and a label for the lot of every pixel."""
     lot = np.array([5.0, 4.2, 9.0, 13.0, 99.0])[kinds]
     filled = np.array([0.88, 0.95, 0.8, 0.85, 0.0])[kinds]
-    margin = np.array([1.1, 0.35, 1.8, 1.3, 0.0])[kinds]
+    margin = np.array([0.75, 0.35, 1.8, 1.3, 0.0])[kinds]
     label, inside = blocks.label * 7919, []
     for place, extent in ((blocks.along - 1.5, blocks.length - 3), (blocks.across - 1.5, blocks.depth - 3)):
         step = extent / np.maximum(np.round(extent / lot), 1)
