@@ -107,15 +107,14 @@ def pivots(rng: Generator, size: int, region: Region, ground: np.ndarray) -> np.
     along, across = coordinates(size, angle)
     origin = rng.uniform(0, apart, 2)
     column, row = np.floor((along + origin[0]) / apart), np.floor((across + origin[1]) / apart)
-    label = (column * 613 + row * 37).astype(int) % 1024
+    label = (column * 613 + row * 37).astype(int) % 1024  # into tables of what differs from circle to circle
     x, y = (along + origin[0]) % apart - apart / 2, (across + origin[1]) % apart - apart / 2
     radius, turn = np.hypot(x, y), np.arctan2(y, x)
 
     corner = plain(size, region.soil * rng.uniform(0.85, 1.05))
     picture = paint(ground, mottle(corner, fractal_noise(rng, size, 2.0, 30), 0.05), 0.45)
-    picture = paint(
-        picture, palettes.TRACK, 0.7 * smoothstep(np.minimum(apart / 2 - abs(x), apart / 2 - abs(y)), 1.0, 0.3)
-    )
+    side = apart / 2 - np.maximum(abs(x), abs(y))
+    picture = paint(picture, palettes.TRACK, 0.7 * smoothstep(side, 1.0, 0.3))
     # A boom may water two crops, in sectors.
     sectors = rng.choice([0.0, np.pi, np.pi / 2, 4.0], 1024)[label]
     second = (turn - rng.uniform(-np.pi, np.pi, 1024)[label]) % (2 * np.pi) < sectors

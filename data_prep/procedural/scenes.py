@@ -11,7 +11,7 @@ from data_prep.procedural import covers, palettes, shapes
 from data_prep.procedural.palettes import Region
 from data_prep.procedural.shapes import Generator
 
-_MARGIN = 4
+_MARGIN = 4  # cells of eroded land beyond each side of the picture
 
 
 def _region(rng: Generator, regions: tuple[Region, ...]) -> Region:
@@ -29,7 +29,7 @@ def _road(rng: Generator, size: int, through: tuple[float, float], angle: float)
 def _eroded(rng: Generator, size: int, cell: int, hillside: float) -> tuple[shapes.Drainage, np.ndarray]:
     """Drained land and its height enlarged to the picture; one unit of height per pixel is the slope of a hillside.
 
-    The land is `_MARGIN` cells wider than the picture on each side, which keeps its artificial rim out of sight.
+    The land reaches `_MARGIN` cells beyond the picture on each side, which keeps its artificial rim out of sight.
     """
     cells = -(-size // cell) + 2 * _MARGIN
     water = shapes.drainage(rng, cells, hillside)
