@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from absl import flags
 
@@ -21,7 +22,7 @@ def run(main: Callable[[], None]) -> None:
     `main` imports what is heavy (TensorFlow) itself, so that `--help` and a mistyped flag answer at once.
     """
     command = main.__globals__["__doc__"]
-    name = os.path.basename(sys.argv[0]).removesuffix(".py")
+    name = Path(sys.argv[0]).stem
     if set(sys.argv[1:]) & {"--help", "-help", "--helpfull", "-h"}:
         print(_help(name, command))
         sys.exit(DONE)
@@ -65,6 +66,7 @@ def _help(name: str, doc: str) -> str:
         if module.split(".")[0] in ("absl", "tensorflow"):
             continue
         for flag in defined:
-            default = "required" if getattr(flag, "required", False) else f"default: {flag.default_as_str or 'none'}"
+            required = any("must have a value" in check.message for check in flag.validators)
+            default = "required" if required else f"default: {str(flag.default_as_str or '').strip(chr(39)) or 'none'}"
             lines.append(f"  --{flag.name}\n      {' '.join(flag.help.split())} ({default})")
     return "\n".join(lines)

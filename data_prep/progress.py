@@ -29,10 +29,8 @@ class Progress:
             self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
             rate = self._done / (time.monotonic() - self._started)
             left = (self._total - self._done) / rate if rate else float("inf")
-            print(
-                f"{self._name}: {self._done:,} of {self._total:,} {self._unit}, {rate:,.1f} a second, {left:,.0f} s left",
-                flush=True,
-            )
+            done = f"{self._done:,} of {self._total:,} {self._unit}"
+            print(f"{self._name}: {done}, {rate:,.1f} a second, {left:,.0f} s left", flush=True)
 
     def __enter__(self) -> "Progress":
         return self
@@ -40,6 +38,16 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+class Silent(Progress):
+    """Shows nothing: the choice of library code that nobody told how to show progress."""
+
+    def __init__(self, name: str, total: int, unit: str):
+        self._bar = None
+
+    def advance(self, units: int = 1) -> None:
+        pass
 
 
 def track(items: Iterable[Item], name: str, total: int, unit: str) -> Iterator[Item]:

@@ -152,7 +152,7 @@ def scan(path: str, shape: tuple[int, int, int], dtype: str) -> tuple[list[Run],
             good.append(Run(path, offset=starts[0][1], first=starts[0][0], count=len(starts)))
             starts.clear()
 
-    for index, offset, record, reason in _checked(path, shape, dtype):
+    for index, offset, _, reason in _checked(path, shape, dtype):
         if reason is None:
             starts.append((index, offset))
         else:

@@ -1,0 +1,256 @@
+"""Every setting of a run and its default, as frozen dataclasses; JSON in and out.
+
+Settings that depend on the resolution are mappings from a resolution to the value that holds from there upwards:
+`{4: 128, 32: 64}` is 128 at 4, 8 and 16 pixels and 64 from 32 on.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+from progan_tf.errors import InputError
+
+ByResolution = dict[int, float]
+
+
+def _require(condition: bool, name: str, value: Any, wanted: str) -> None:
+    if not condition:
+        raise InputError(f"{name} is {value}; it must be {wanted}")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig:
+    """Generator and discriminator; the defaults are the published network (Karras et al. 2018, appendix A)."""
+
+    resolution: int | None = None  # pixels a side, a power of two from 8 to 1024; None: the dataset's
+    channels: int | None = None  # None: the dataset's
+    labels: int = 0  # classes of a conditional (AC-GAN) network, 0: unconditional
+    latent_size: int = 512
+    fmap_base: int = 8192  # feature maps are fmap_base / 2^(level - 1), at most fmap_max
+    fmap_max: int = 512
+    stddev_group: int = 4  # images a group of the minibatch standard deviation
+
+    def __post_init__(self):
+        if self.resolution is not None:
+            _require(
+                8 <= self.resolution <= 1024 and self.resolution & (self.resolution - 1) == 0,
+                "network.resolution",
+                self.resolution,
+                "a power of two from 8 to 1024",
+            )
+        for name in ("latent_size", "fmap_base", "fmap_max", "stddev_group"):
+            _require(getattr(self, name) >= 1, f"network.{name}", getattr(self, name), "1 or more")
+        _require(self.labels >= 0, "network.labels", self.labels, "0 or more")
+        _require(self.channels is None or self.channels >= 1, "network.channels", self.channels, "1 or more")
+        if self.resolution is not None:
+            _require(
+                self.width(self.final_level - 1) >= 1,
+                "network.fmap_base",
+                self.fmap_base,
+                f"at least {self.resolution // 2} at resolution {self.resolution}, or the last level has no features",
+            )
+
+    @property
+    def final_level(self) -> int:
+        """log2 of the resolution."""
+        return self.resolution.bit_length() - 1
+
+    def width(self, stage: int) -> int:
+        """Feature maps of a stage; the block of a level ends at stage level - 1."""
+        return min(self.fmap_base >> stage, self.fmap_max)
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """WGAN-GP with drift, and AC-GAN where there are labels (Karras et al. 2018, appendix A.1)."""
+
+    gradient_weight: float = 10.0
+    gradient_target: float = 1.0
+    drift_weight: float = 0.001
+    label_weight: float = 1.0
+    penalty_scale: str = "official"  # official: norm of the gradient at full image size; per_level: at the level's own
+
+    def __post_init__(self):
+        scales = ("official", "per_level")
+        _require(self.penalty_scale in scales, "loss.penalty_scale", self.penalty_scale, " or ".join(scales))
+        _require(self.gradient_target > 0, "loss.gradient_target", self.gradient_target, "more than 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam, of generator and discriminator alike."""
+
+    beta1: float = 0.0
+    beta2: float = 0.99
+    epsilon: float = 1e-8
+    reset_optimizer: bool = True  # moments and step counters at the start and the end of each fade
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleConfig:
+    """How the network grows; lengths in thousands of real images shown to the discriminator (kimg)."""
+
+    stable_kimg: ByResolution = dataclasses.field(default_factory=lambda: {4: 600})
+    fade_kimg: ByResolution = dataclasses.field(default_factory=lambda: {4: 600})
+    total_kimg: float = 12000
+    batch_size: ByResolution = dataclasses.field(
+        default_factory=lambda: {4: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4}
+    )
+    learning_rate: ByResolution = dataclasses.field(default_factory=lambda: {4: 0.001, 1024: 0.0015})
+    repeats: int = 4  # steps taken at one value of alpha
+
+    def __post_init__(self):
+        _require(self.repeats >= 1, "schedule.repeats", self.repeats, "1 or more")
+        _require(self.total_kimg > 0, "schedule.total_kimg", self.total_kimg, "more than 0")
+        for name, least in (("stable_kimg", 0), ("fade_kimg", 0), ("batch_size", 1), ("learning_rate", 0)):
+            values = getattr(self, name)
+            _require(4 in values, f"schedule.{name}", values, "a value from resolution 4 on, such as {4: ...}")
+            _require(min(values.values()) >= least, f"schedule.{name}", values, f"values of {least} or more")
+            _require(
+                all(key >= 4 and key & (key - 1) == 0 for key in values),
+                f"schedule.{name}",
+                values,
+                "powers of two from 4 on as resolutions",
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """The loop around the steps."""
+
+    seed: int = 0
+    use_labels: bool = False  # condition on the dataset's labels
+    mirror: bool = False  # flip half of the reals left to right
+    ema_decay: float = 0.999  # of the averaged generator, per step
+    ema_half_life_kimg: float = 0.0  # over 0: replaces ema_decay by a half-life in images
+    steps_per_call: int = 4  # steps inside one call of the compiled loop, a multiple of schedule.repeats
+    tick_kimg: ByResolution = dataclasses.field(
+        default_factory=lambda: {4: 160, 8: 140, 16: 120, 32: 100, 64: 80, 128: 60, 256: 40, 512: 20, 1024: 10}
+    )
+    shuffle_mb: int = 1024  # of the shuffle buffer, at full resolution
+    checkpoint_minutes: float = 10.0  # besides one every tick
+    keep_checkpoints: int = 2
+    grid_columns: int = 8
+    grid_rows: int = 4
+
+    def __post_init__(self):
+        _require(0 <= self.ema_decay < 1, "training.ema_decay", self.ema_decay, "from 0 to below 1")
+        _require(self.steps_per_call >= 1, "training.steps_per_call", self.steps_per_call, "1 or more")
+        _require(self.keep_checkpoints >= 2, "training.keep_checkpoints", self.keep_checkpoints, "2 or more")
+        _require(4 in self.tick_kimg, "training.tick_kimg", self.tick_kimg, "a value from resolution 4 on")
+        _require(min(self.tick_kimg.values()) > 0, "training.tick_kimg", self.tick_kimg, "lengths over 0")
+
+    def ema_decay_at(self, batch_size: int) -> float:
+        """Weight of the old average in one step of `batch_size` images."""
+        if self.ema_half_life_kimg > 0:
+            return 0.5 ** (batch_size / (1000 * self.ema_half_life_kimg))
+        return self.ema_decay
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """All of a run."""
+
+    network: NetworkConfig = NetworkConfig()
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def __post_init__(self):
+        _require(
+            self.training.steps_per_call % self.schedule.repeats == 0,
+            "training.steps_per_call",
+            self.training.steps_per_call,
+            f"a multiple of schedule.repeats ({self.schedule.repeats})",
+        )
+
+
+def at_resolution(values: ByResolution, resolution: int) -> float:
+    """The value that holds at `resolution`: that of the largest key not above it."""
+    return values[max(key for key in values if key <= resolution)]
+
+
+def override(config: Config, settings: Iterable[str]) -> Config:
+    """The config with settings of the form `section.field=value` applied; values are JSON, or plain words.
+
+    Raises:
+        InputError: a setting is malformed, names no field, or has a value the field cannot take.
+    """
+    fields = to_dict(config)
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        section, dot, field = path.partition(".")
+        if not (equals and dot) or section not in fields or field not in fields[section]:
+            known = ", ".join(f"{name}.{field}" for name, values in fields.items() for field in values)
+            raise InputError(f"--set={setting} is not section.field=value; the fields are {known}")
+        try:
+            fields[section][field] = json.loads(text)
+        except ValueError:
+            fields[section][field] = text
+        if isinstance(fields[section][field], int | float) and _is_mapping(section, field):
+            fields[section][field] = {4: fields[section][field]}
+    return from_dict(fields)
+
+
+def to_dict(config: Config) -> dict[str, dict[str, Any]]:
+    """The config as plain nested dictionaries, ready for JSON."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(fields: dict[str, Any]) -> Config:
+    """The inverse of `to_dict`. Raises InputError at an unknown section or field, or a value of the wrong type."""
+    sections = {field.name: field.type for field in dataclasses.fields(Config)}
+    if unknown := set(fields) - set(sections):
+        raise InputError(f"config has unknown sections {sorted(unknown)}; there are {', '.join(sections)}")
+    return Config(**{name: _section(name, sections[name], values) for name, values in fields.items()})
+
+
+def differences(a: Config, b: Config) -> list[str]:
+    """`section.field: value in a, value in b` for every field in which two configs differ."""
+    left, right = to_dict(a), to_dict(b)
+    return [
+        f"{section}.{field}: {left[section][field]} against {right[section][field]}"
+        for section in left
+        for field in left[section]
+        if left[section][field] != right[section][field]
+    ]
+
+
+def _section(name: str, cls: type, values: dict[str, Any]) -> Any:
+    hints = typing.get_type_hints(cls)
+    if unknown := set(values) - set(hints):
+        raise InputError(f"config section {name} has unknown fields {sorted(unknown)}; there are {', '.join(hints)}")
+    return cls(**{field: _cast(f"{name}.{field}", hints[field], value) for field, value in values.items()})
+
+
+def _is_mapping(section: str, field: str) -> bool:
+    return typing.get_type_hints(typing.get_type_hints(Config)[section])[field] == ByResolution
+
+
+def _cast(name: str, hint: Any, value: Any) -> Any:
+    """The value as the field's type; JSON knows no integer keys and no difference of 1 and 1.0."""
+    if isinstance(hint, types.UnionType):
+        if value is None:
+            return None
+        hint = typing.get_args(hint)[0]
+    try:
+        if hint == ByResolution:
+            return {int(key): _number(item) for key, item in value.items()}
+        if hint is float:
+            return _number(value)
+        if type(value) is hint:
+            return value
+    except (TypeError, ValueError, AttributeError):
+        pass
+    wanted = "a mapping from resolutions to numbers" if hint == ByResolution else f"a value of type {hint.__name__}"
+    raise InputError(f"{name} is {value!r}, which is not {wanted}")
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(value)
+    return value

@@ -1,0 +1,81 @@
+"""Named configurations: the published ones and ours."""
+
+import dataclasses
+
+from progan_tf.config import ByResolution, Config, NetworkConfig, ScheduleConfig, TrainingConfig
+from progan_tf.errors import InputError
+
+
+def _official(batch_size: ByResolution, learning_rate: ByResolution) -> Config:
+    return Config(schedule=ScheduleConfig(batch_size=batch_size, learning_rate=learning_rate))
+
+
+_SATELLITE = TrainingConfig(mirror=True)
+
+PRESETS: dict[str, Config] = {
+    # The published configurations, one device to eight; resolution and channels are the dataset's.
+    "official_1gpu": Config(),
+    "official_2gpu": _official(
+        {4: 256, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8}, {4: 0.001, 512: 0.0015, 1024: 0.002}
+    ),
+    "official_4gpu": _official(
+        {4: 512, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16}, {4: 0.001, 256: 0.0015, 512: 0.002, 1024: 0.003}
+    ),
+    "official_8gpu": _official(
+        {4: 512, 8: 256, 16: 128, 32: 64, 64: 32}, {4: 0.001, 128: 0.0015, 256: 0.002, 512: 0.003}
+    ),
+    # The paper's own run: larger groups, longer phases.
+    "paper": Config(
+        network=NetworkConfig(stddev_group=16),
+        schedule=ScheduleConfig(
+            stable_kimg={4: 800},
+            fade_kimg={4: 800},
+            total_kimg=19000,
+            batch_size={4: 16, 256: 14, 512: 6, 1024: 3},
+            learning_rate={4: 0.001},
+        ),
+    ),
+    # The published network and schedule on views from above, which may be mirrored.
+    "satellite_256": Config(network=NetworkConfig(resolution=256), training=_SATELLITE),
+    "satellite_1024": Config(network=NetworkConfig(resolution=1024), training=_SATELLITE),
+    # A quarter of the width, for a small GPU or a patient CPU.
+    "lite_64": Config(
+        network=NetworkConfig(resolution=64, latent_size=128, fmap_base=2048, fmap_max=128),
+        schedule=ScheduleConfig(
+            stable_kimg={4: 100, 16: 200},
+            fade_kimg={4: 100, 16: 200},
+            total_kimg=2000,
+            batch_size={4: 64, 32: 32, 64: 16},
+            learning_rate={4: 0.001},
+        ),
+        training=dataclasses.replace(
+            _SATELLITE, ema_half_life_kimg=5.0, tick_kimg={4: 50, 16: 40, 32: 20, 64: 10}, grid_columns=12, grid_rows=8
+        ),
+    ),
+    # Four levels in minutes on two CPU cores.
+    "demo_32": Config(
+        network=NetworkConfig(resolution=32, latent_size=64, fmap_base=512, fmap_max=64),
+        schedule=ScheduleConfig(
+            stable_kimg={4: 40, 8: 40, 16: 25},
+            fade_kimg={8: 40, 4: 40, 16: 25, 32: 10},
+            total_kimg=210,
+            batch_size={4: 64, 16: 32, 32: 16},
+            learning_rate={4: 0.002},
+        ),
+        training=dataclasses.replace(
+            _SATELLITE,
+            ema_half_life_kimg=2.0,
+            steps_per_call=16,
+            tick_kimg={4: 20, 16: 10, 32: 5},
+            grid_columns=8,
+            grid_rows=6,
+        ),
+    ),
+}
+
+
+def preset(name: str) -> Config:
+    """The preset of a name. Raises InputError where there is none."""
+    if name not in PRESETS:
+        raise InputError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+    return PRESETS[name]

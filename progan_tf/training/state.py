@@ -1,0 +1,67 @@
+"""What training changes, and so what a checkpoint holds: networks, optimisers, progress."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from progan_tf.config import Config
+from progan_tf.networks.discriminator import Discriminator
+from progan_tf.networks.generator import Generator
+from progan_tf.training.adam import SkippingAdam
+
+
+class Networks:
+    """Generator, discriminator, averaged generator and the two optimisers. Make it inside a strategy's scope."""
+
+    def __init__(self, config: Config):
+        seed = config.training.seed
+        self.generator = Generator(config.network, seed)
+        self.discriminator = Discriminator(config.network, seed)
+        self.averaged = Generator(config.network, seed)
+        self.g_optimizer = SkippingAdam(config.optimizer, name="g_adam")
+        self.d_optimizer = SkippingAdam(config.optimizer, name="d_adam")
+        self.g_optimizer.build(list(self.generator.variables.values()))
+        self.d_optimizer.build(list(self.discriminator.variables.values()))
+
+    @property
+    def variables(self) -> dict[str, tf.Variable]:
+        """Everything that training changes, by name."""
+        groups = {
+            "generator": self.generator.variables,
+            "discriminator": self.discriminator.variables,
+            "averaged": self.averaged.variables,
+            "g_optimizer": self.g_optimizer.named_state(self.generator.variables),
+            "d_optimizer": self.d_optimizer.named_state(self.discriminator.variables),
+        }
+        return {
+            f"{group}/{name}": variable.value for group, found in groups.items() for name, variable in found.items()
+        }
+
+    def reset_optimizers(self) -> None:
+        """Forgets all moments and step counters."""
+        self.g_optimizer.reset()
+        self.d_optimizer.reset()
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        for optimizer in (self.g_optimizer, self.d_optimizer):
+            optimizer.learning_rate = learning_rate
+
+
+@dataclasses.dataclass
+class Progress:
+    """How far a run has come. All of it is written to the checkpoint, so that a resumed run goes on to the bit.
+
+    `stage` is the stretch (level, fading) the optimisers were last reset for, None before the first step. The
+    sums are over the steps since the last tick.
+    """
+
+    images: int = 0
+    steps: int = 0
+    stage: tuple[int, bool] | None = None
+    tick: int = 0
+    tick_images: int = 0
+    sums: dict[str, float] = dataclasses.field(default_factory=dict)
+    summed_steps: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    seconds: float = 0.0
