@@ -143,8 +143,11 @@ def settlement(
 
     It lies about `centre` (row, column), is densest there and ends, raggedly, about `reach` pixels away.
     """
-    size = len(picture)
-    row, column = np.ogrid[:size, :size]
+    # Only the part of the picture where the town can be; chance sprawl reaches little beyond 1.6 times its reach.
+    size = min(len(picture), round(3.2 * reach))
+    top, left = (int(np.clip(place - size / 2, 0, len(picture) - size)) for place in centre)
+    part = picture[top : top + size, left : left + size]
+    row, column = np.ogrid[top : top + size, left : left + size]
     sprawl = 0.25 * fractal_noise(rng, size, 3.0, 120, 20)
     distance = np.hypot(row - centre[0], column - centre[1]) / reach + sprawl
     length, depth = rng.uniform(26, 38), rng.uniform(13, 18)
@@ -182,7 +185,9 @@ def settlement(
 
     street = palettes.ROAD * rng.uniform(0.85, 1.1)
     town = paint(town, street, smoothstep(edge, 1.3, 0.5))
-    return paint(picture, town, built)
+    settled = picture.copy()
+    settled[top : top + size, left : left + size] = paint(part, town, built)
+    return settled
 
 
 def _houses(rng: Generator, blocks: Parcels, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,8 +20,9 @@ def fractal_noise(rng: Generator, size: int, beta: float, longest: float, shorte
     """
     across, down = fft.rfftfreq(size).astype(np.float32), fft.fftfreq(size).astype(np.float32)
     frequency = np.hypot(across, down[:, None])
-    # A frequency is in cycles per pixel; the roll-off is soft, for a sharp one rings.
-    amplitude = np.maximum(frequency, 1 / longest) ** (-beta / 2) * np.exp(-((0.75 * frequency * shortest) ** 4))
+    # A sharp cut at the shortest wavelength would ring.
+    soft_cut = np.exp(-np.square(np.square(0.75 * shortest * frequency)))
+    amplitude = np.maximum(frequency, 1 / longest) ** (-beta / 2) * soft_cut
     amplitude[0, 0] = 0
     phases = rng.standard_normal((2, *amplitude.shape), np.float32)
     noise = fft.irfft2((phases[0] + 1j * phases[1]) * amplitude, s=(size, size))
@@ -54,16 +55,17 @@ def hillshade(height: np.ndarray) -> np.ndarray:
 class Drainage(NamedTuple):
     """Eroded land on a grid of `cells` x `cells`, flattened; `receiver` is the cell that a cell's water flows to."""
 
-    height: np.ndarray  # units of one cell side at the slope of a spring
+    height: np.ndarray  # a rise of 1 over one cell is the slope of a stream that drains one cell
     area: np.ndarray  # cells drained through each cell, at least 1
     receiver: np.ndarray  # an outlet is its own receiver
 
 
 def drainage(rng: Generator, cells: int, hillside: float, rounds: int = 6) -> Drainage:
-    """Ridges and dendritic valleys: the steady state of uplift against stream erosion, slope = area^-0.5 (Flint's law).
+    """Ridges and dendritic valleys: the steady state of uplift against erosion by streams on `cells` x `cells`.
 
-    The first network is the tree of cheapest paths through random ground; then heights and steepest descent take
-    turns (after Cordonnier et al., "Large scale terrain generation from tectonic uplift and fluvial erosion", 2016).
+    The slope of a stream is area^-0.5 (Flint's law). The first network is the tree of cheapest paths through random
+    ground; then heights and steepest descent take turns (after Cordonnier et al., "Large scale terrain generation from
+    tectonic uplift and fluvial erosion", 2016).
     Where fewer than `hillside` cells drain, the slope is that of `hillside` cells: plain slopes between the streams.
     Every cell starts above its receiver and each round keeps that, so there are never pits to fill.
     """
@@ -131,7 +133,10 @@ def enlarge(field: np.ndarray, size: int) -> np.ndarray:
 
 
 def channels(rng: Generator, water: Drainage, cell: float, least_area: float) -> tuple[np.ndarray, np.ndarray]:
-    """The streams that drain at least `least_area` cells: points [m, 2] (row, column), pixels, and their areas [m]."""
+    """The streams that drain at least `least_area` cells: points [m, 2] (row, column), pixels, and their areas [m].
+
+    `cell` is the side of a cell in pixels.
+    """
     cells = round(len(water.area) ** 0.5)
     place = np.stack(np.divmod(np.arange(cells**2), cells), -1) + rng.uniform(0.1, 0.9, (cells**2, 2))
     following = place[water.receiver]
@@ -218,7 +223,7 @@ def patchwork(rng: Generator, size: int, apart: float, length: float, depth: flo
     district = districts(rng, size, apart)
     angles = rng.uniform(0, np.pi) + rng.choice([0, 0.25, 0.6, np.pi / 2, 2.0], district.max() + 1)
     along, across = coordinates(size, 0.0, bend * fractal_noise(rng, size, 3.5, 300, 70) - size / 2)
-    cos, sin = np.cos(angles)[district], np.sin(angles)[district]
+    cos, sin = np.cos(angles).astype(np.float32)[district], np.sin(angles).astype(np.float32)[district]
     # Far enough apart across the rows that no two districts share one.
     return parcels(rng, cos * along + sin * across, cos * across - sin * along + 2 * size * district, length, depth)
 
@@ -251,5 +256,9 @@ def districts(rng: Generator, size: int, apart: float) -> np.ndarray:
     """Voronoi cells of random points about `apart` pixels apart, as labels int [size, size]."""
     centres = rng.uniform(-0.1, 1.1, (max(2, round((size / apart) ** 2)), 2)) * size
     row, column = np.ogrid[:size, :size]
-    distances = [(row - y) ** 2 + (column - x) ** 2 for y, x in centres]
-    return np.argmin(distances, axis=0)
+    label, least = np.zeros((size, size), int), np.full((size, size), np.inf, np.float32)
+    for number, (y, x) in enumerate(centres.astype(np.float32)):
+        distance = (row - y) ** 2 + (column - x) ** 2
+        label[distance < least] = number
+        least = np.minimum(least, distance)
+    return label
