@@ -1,0 +1,63 @@
+"""Runs one pure function over many items in processes of this machine.
+
+An engine takes a picklable function, the items and how many run at once, and yields the results in the order they get
+ready. What is computed must not depend on that order.
+"""
+
+import concurrent.futures
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection
+from typing import TypeVar
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+
+def run(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, prepare: Callable[[], None] | None = None
+) -> Iterator[Result]:
+    """Yields `function(item)` of every item, as they get ready; `items` is taken as workers get free.
+
+    `prepare` is called once in every new process before `function` is loaded there.
+
+    One worker is this process itself. More are started afresh (`spawn`, since TensorFlow does not survive a fork), so
+    a script that calls this needs the usual `if __name__ == "__main__"`. No worker outlives the iterator (close it
+    where you leave early), nor this process, however it dies.
+    """
+    if workers <= 1:
+        yield from map(function, items)
+        return
+    context = multiprocessing.get_context("spawn")
+    their_end, our_end = context.Pipe(duplex=False)
+    pool = concurrent.futures.ProcessPoolExecutor(workers, context, initializer=_start, initargs=(their_end, prepare))
+    try:
+        items = iter(items)
+        running = {pool.submit(function, item) for item in itertools.islice(items, 2 * workers)}
+        while running:
+            done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            running |= {pool.submit(function, item) for item in itertools.islice(items, len(done))}
+            for future in done:
+                yield future.result()
+        pool.shutdown()
+    finally:
+        our_end.close()
+        pool.shutdown(cancel_futures=True)
+        their_end.close()
+
+
+def _start(lifeline: Connection, prepare: Callable[[], None] | None) -> None:
+    """Ties this worker to its parent: however that ends, the system closes the other end of `lifeline`."""
+
+    def wait() -> None:
+        lifeline.poll(None)
+        os._exit(1)
+
+    for stop in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group by terminals: the parent decides
+        signal.signal(stop, signal.SIG_IGN)
+    threading.Thread(target=wait, daemon=True).start()
+    if prepare:
+        prepare()

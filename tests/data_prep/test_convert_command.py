@@ -1,0 +1,186 @@
+"""The command as its users meet it: exit codes, one-line errors, and being killed half-way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep.conversion import convert
+from data_prep.job import Job
+
+PROJECT = Path(__file__).parents[2]
+PATIENCE = 120  # seconds until a test gives up on a process, far more than it ever takes
+
+
+def command(*arguments: str, **options) -> list[str]:
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "data_prep.convert", *arguments, *flags]
+
+
+def run(*arguments: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(*arguments, **options), cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for i in range(128):
+        Image.fromarray(rng.integers(0, 256, (256, 256, 3), np.uint8)).save(folder / f"{i:03d}.png", compress_level=1)
+    return folder
+
+
+def test_done_is_exit_code_0_and_says_what_is_there(images, tmp_path):
+    done = run(input=images, output=tmp_path / "out", name="noise", max_tiles=4, resolution=64, workers=1)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "4 images of 64 x 64 x 3, levels 4 to 64, 5 files" in done.stdout
+    assert "128 image files, 0 rejected, 0 with alpha dropped, 0 other files passed over" in done.stdout
+    assert f"experiments.train --data_dir={tmp_path / 'out'}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({}, "--input"),
+        ({"input": "/nowhere/at/all"}, "input /nowhere/at/all is not there; give a folder of images"),
+        ({"resolution": 100}, "resolution 100 is no power of two from 8 to 1024"),
+        ({"resolution": "big"}, "--resolution"),
+        ({"fit": "stretch"}, "--fit"),
+        ({"no_such_flag": 1}, "no_such_flag"),
+        ({"input": "EMPTY"}, "holds no image file; PNG, JPEG, BMP, WebP and TIFF are read"),
+        ({"output": "FULL"}, "choose an empty or a new folder"),
+    ],
+)
+def test_wrong_use_is_exit_code_2_and_one_line(images, tmp_path, options, message):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/mine.txt").write_text("mine")
+    named = {"EMPTY": tmp_path / "empty", "FULL": tmp_path / "full"}
+    if options:
+        options = {"input": images, "output": tmp_path / "out"} | options
+    wrong = run(**{name: named.get(value, value) for name, value in options.items()})
+    assert wrong.returncode == 2
+    assert message in wrong.stderr
+    assert wrong.stderr.startswith("convert: ")
+    assert wrong.stderr.count("\n") == 1
+    assert wrong.stdout == ""
+    assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_bad_files_past_the_limit_are_exit_code_2(images, tmp_path):
+    (tmp_path / "in").mkdir()
+    for i in range(3):
+        (tmp_path / f"in/{i}.png").write_bytes((images / f"00{i}.png").read_bytes())
+    (tmp_path / "in/bad.jpg").write_bytes(b"")
+    wrong = run(input=tmp_path / "in", output=tmp_path / "out")
+    assert wrong.returncode == 2
+    assert "1 of 4 files cannot be used" in wrong.stderr
+    assert "bad.jpg: empty, 0 bytes" in wrong.stderr
+    assert wrong.stderr.count("\n") == 1
+
+
+def test_help_and_wrong_use_do_not_wait_for_tensorflow(images, tmp_path):
+    shown = run("--help")
+    assert shown.returncode == 0
+    for flag in ("input", "output", "resolution", "fit", "labels", "name", "shards", "seed", "max_tiles", "workers"):
+        assert f"--{flag}\n" in shown.stdout
+    program = (
+        "import runpy, sys\n"
+        "try:\n    runpy.run_module('data_prep.convert', run_name='__main__', alter_sys=True)\n"
+        "finally:\n    assert 'data_prep.job' in sys.modules and 'tensorflow' not in sys.modules\n"
+    )
+    for arguments in (["--help"], [f"--input={images}", f"--output={tmp_path}/o", "--resolution=7"], ["--nonsense=1"]):
+        ended = subprocess.run(
+            [sys.executable, "-c", program, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode in (0, 2)
+        assert "AssertionError" not in ended.stderr
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_until(condition) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds worker processes by /proc")
+def test_stopped_then_killed_then_finished_gives_the_same_bytes(images, tmp_path):
+    output = tmp_path / "out"
+    options = {"input": images, "output": output, "name": "noise", "shards": 64, "workers": 2}
+
+    def finished() -> dict[Path, int]:
+        notes = (output / ".convert").glob("shard-*.json")
+        stems = [f"-{note.stem.removeprefix('shard-')}-of-" for note in notes]
+        return {p: p.stat().st_mtime_ns for p in (output / "train").glob("*") if any(stem in p.name for stem in stems)}
+
+    def interrupt(signum: int, shards: int) -> tuple[int, str]:
+        """Starts the command, signals it when `shards` more are written; returns exit code and stderr."""
+        at_start = len(finished())
+        process = subprocess.Popen(
+            command(**options), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        wait_until(lambda: len(finished()) >= at_start + 7 * shards or process.poll() is not None)
+        workers = children(process.pid)
+        process.send_signal(signum)
+        _, stderr = process.communicate(timeout=PATIENCE)
+        assert len(workers) >= 2
+        wait_until(lambda: not any(is_running(worker) for worker in workers))
+        assert not (output / "dataset.json").exists()
+        return process.returncode, stderr
+
+    code, stderr = interrupt(signal.SIGTERM, shards=3)
+    assert (code, stderr) == (75, "convert: interrupted; the same command takes the work up again\n")
+    after_stop = finished()
+    assert after_stop
+    code, _ = interrupt(signal.SIGKILL, shards=3)
+    assert code == -signal.SIGKILL
+    after_kill = finished()
+    assert {path: after_kill[path] for path in after_stop} == after_stop
+
+    job = Job(**{name: str(value) if isinstance(value, os.PathLike) else value for name, value in options.items()})
+    report = convert(job)
+    assert report.resumed_shards == len(after_kill) / 7
+    assert {path: path.stat().st_mtime_ns for path in after_kill} == after_kill
+
+    convert(Job(str(images), str(tmp_path / "undisturbed"), name="noise", shards=64, workers=1))
+    for path in (tmp_path / "undisturbed").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (output / path.relative_to(tmp_path / "undisturbed")).read_bytes()
+    names = [sorted(p.name for p in folder.rglob("*")) for folder in (output, tmp_path / "undisturbed")]
+    assert names[0] == names[1]
+
+
+def test_another_job_does_not_take_over_unfinished_work(images, tmp_path):
+    process = subprocess.Popen(
+        command(input=images, output=tmp_path / "out", shards=64, workers=1), cwd=PROJECT, stdout=subprocess.DEVNULL
+    )
+    wait_until(lambda: list(tmp_path.glob("out/.convert/shard-*.json")))
+    process.kill()
+    process.wait()
+    before = sorted(path.name for path in (tmp_path / "out").rglob("*"))
+    wrong = run(input=images, output=tmp_path / "out", shards=64, seed=1)
+    assert wrong.returncode == 2
+    assert "holds an unfinished conversion of other images or flags" in wrong.stderr
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before
