@@ -81,19 +81,14 @@ def deserialize(record: bytes, dtype: str = "uint8") -> tuple[np.ndarray, str | 
     return image, key, label
 
 
-def parse_batch(records: tf.Tensor, shape: tuple[int, int, int], dtype: str) -> tuple[tf.Tensor, tf.Tensor]:
-    """Images [N, H, W, C] of `shape` and labels int64 [N] (-1: none) of serialized records [N], in a graph.
+def parse_batch(records: tf.Tensor, shape: tuple[int, int, int], dtype: str) -> tf.Tensor:
+    """Images [N, H, W, C] of `shape` of serialized records [N], in a graph.
 
     Raises tf.errors.InvalidArgumentError where a record has another shape or length.
     """
     height, width, channels = shape
     features = tf.io.parse_example(
-        records,
-        {
-            "shape": tf.io.FixedLenFeature([3], tf.int64),
-            "data": tf.io.FixedLenFeature([], tf.string),
-            "label": tf.io.FixedLenFeature([], tf.int64, default_value=-1),
-        },
+        records, {"shape": tf.io.FixedLenFeature([3], tf.int64), "data": tf.io.FixedLenFeature([], tf.string)}
     )
     right_shape = tf.debugging.assert_equal(
         features["shape"], tf.constant([[channels, height, width]], tf.int64), message="record of another shape"
@@ -101,19 +96,24 @@ def parse_batch(records: tf.Tensor, shape: tuple[int, int, int], dtype: str) -> 
     with tf.control_dependencies([right_shape]):
         pixels = tf.io.decode_raw(features["data"], dtype)
     images = tf.reshape(pixels, [-1, channels, height, width])
-    return tf.transpose(images, [0, 2, 3, 1]), features["label"]
+    return tf.transpose(images, [0, 2, 3, 1])
 
 
-def read_runs(runs: tf.data.Dataset) -> tf.data.Dataset:
-    """Serialized records of a dataset of (file, byte offset, count) triples, in order."""
+def parse_labels(records: tf.Tensor) -> tf.Tensor:
+    """Labels int64 [N] of serialized records [N], in a graph."""
+    return tf.io.parse_example(records, {"label": tf.io.FixedLenFeature([], tf.int64)})["label"]
 
-    def read(file: tf.Tensor, offset: tf.Tensor, count: tf.Tensor) -> tf.data.Dataset:
-        variant = tf.raw_ops.TFRecordDatasetV2(
-            filenames=[file], compression_type="", buffer_size=1 << 20, byte_offsets=[offset]
-        )
-        return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string)).take(count)
 
-    return runs.flat_map(read)
+def read_run(file: tf.Tensor, offset: tf.Tensor, count: tf.Tensor, row: tf.Tensor) -> tf.data.Dataset:
+    """(serialized record, row) of `count` records (-1: all) of a file from byte `offset` on; rows count from `row`.
+
+    For `flat_map`: outside a function TensorFlow 2.21 cannot serialize a reader that starts at an offset.
+    """
+    variant = tf.raw_ops.TFRecordDatasetV2(
+        filenames=[file], compression_type="", buffer_size=1 << 20, byte_offsets=[offset]
+    )
+    serialized = tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
+    return tf.data.Dataset.zip(serialized.take(count), tf.data.Dataset.counter(row))
 
 
 def count(path: str) -> int:
@@ -167,16 +167,17 @@ def _checked(path: str, shape: tuple[int, int, int], dtype: str) -> Iterator[tup
     frames = list(_frames(path))
     index = 0
     while index < len(frames):
-        runs = tf.data.Dataset.from_tensors((path, np.int64(frames[index][0]), np.int64(-1)))
+        rest = tf.data.Dataset.from_tensors((path, np.int64(frames[index][0]), np.int64(-1), np.int64(0)))
+        reason = "the file ends in this record"  # where the reader takes a header cut short for the end of the file
         try:
-            for record in read_runs(runs).as_numpy_iterator():
+            for record, _ in rest.flat_map(read_run).as_numpy_iterator():
                 yield index, frames[index][0], record, _fault(record, shape, dtype)
                 index += 1
-            return
         except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-            offset, end = frames[index]
-            reason = "the file ends in this record" if end is None else f"checksum: {error.message.splitlines()[0]}"
-            yield index, offset, None, reason
+            if frames[index][1] is not None:
+                reason = error.message.split("}}")[-1].split("[Op")[0].strip()
+        if index < len(frames):
+            yield index, frames[index][0], None, reason
             index += 1
 
 

@@ -1,0 +1,166 @@
+"""From a dataset directory to batches of images: any level, endless, in an order that can be taken up anywhere.
+
+The order is a pure function of (seed, epoch): every epoch visits the shards in a new order and passes the records
+through a shuffle buffer. It is the same at every level, and image number n of it is the same however often reading
+was interrupted.
+"""
+
+import dataclasses
+import logging
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from progan_tf.data import manifest as manifests
+from progan_tf.data import records
+from progan_tf.data.manifest import Manifest
+from progan_tf.data.records import BadRecord, RecordError, Run
+from progan_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """An opened dataset directory, one split of it."""
+
+    directory: str
+    manifest: Manifest
+    split: str
+
+    @property
+    def images(self) -> int:
+        return self.manifest.images(self.split)
+
+    def shape(self, level: int) -> tuple[int, int, int]:
+        """[H, W, C] of the images of a level."""
+        return 2**level, 2**level, self.manifest.channels
+
+    def paths(self, level: int) -> list[str]:
+        return [tf.io.gfile.join(self.directory, shard.file) for shard in self.manifest.shards(self.split, level)]
+
+    def label_table(self) -> np.ndarray:
+        """Labels of all images, float32 [images, labels], in the order of the records; no columns where unlabelled."""
+        if self.manifest.label_file:
+            return manifests.read_label_file(tf.io.gfile.join(self.directory, self.manifest.label_file))
+        if not self.manifest.labels:
+            return np.zeros((self.images, 0), np.float32)
+        smallest = tf.data.TFRecordDataset(self.paths(self.manifest.levels[0])).batch(1024).map(records.parse_labels)
+        return np.eye(len(self.manifest.labels), dtype=np.float32)[np.concatenate(list(smallest.as_numpy_iterator()))]
+
+
+def open_dataset(directory: str, split: str = "train") -> Dataset:
+    """Opens a dataset directory of ours or of the official tools.
+
+    Raises:
+        InputError: there is no dataset, no such split, a shard is missing or not of the manifest's size.
+    """
+    manifest = manifests.load(directory)
+    for level in manifest.levels:
+        for shard in manifest.shards(split, level):
+            path = tf.io.gfile.join(directory, shard.file)
+            size = tf.io.gfile.stat(path).length if tf.io.gfile.exists(path) else None
+            if size != shard.bytes:
+                found = "is missing" if size is None else f"has {size:,} bytes where {shard.bytes:,} were written"
+                raise InputError(f"shard {path} {found}; convert the images again")
+    return Dataset(directory, manifest, split)
+
+
+def batches(
+    dataset: Dataset,
+    level: int,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    start: int = 0,
+    shuffle_mb: int = 1024,
+    label_table: np.ndarray | None = None,
+    on_error: str = "raise",
+) -> tf.data.Dataset:
+    """Endless batches (images [N, H, W, C] as on disk, labels float32 [N, L]) from image number `start` on.
+
+    Args:
+        shuffle_mb: size of the shuffle buffer, counted in images of the highest level whatever the level.
+        label_table: `dataset.label_table()` where labels are wanted; they have no columns without it.
+        on_error: "raise": reading a damaged record raises an error of TensorFlow's, which `explain` turns into one
+            that names file and record. "skip": all files of the level are checked first, and damaged records are left
+            out and logged; `damage` lists them.
+    """
+    manifest = dataset.manifest
+    top_bytes = int(np.prod(dataset.shape(manifest.levels[-1]))) * np.dtype(manifest.dtype).itemsize
+    runs = _good_runs(dataset, level) if on_error == "skip" else _all_runs(dataset, level)
+    images = sum(run.count for _, run in runs)
+    if images < 1:
+        raise InputError(f"dataset {manifest.name} has no readable image of {2**level} x {2**level}")
+    buffer = max(1, min(images, shuffle_mb * 2**20 // top_bytes))
+    first_epoch, skipped = divmod(start, images)
+    columns = (
+        tf.constant([run.file for _, run in runs]),
+        tf.constant([run.offset for _, run in runs], tf.int64),
+        tf.constant([run.count for _, run in runs], tf.int64),
+        tf.constant([row for row, _ in runs], tf.int64),
+    )
+
+    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.constant(zlib.crc32(f"{seed}/order".encode()), tf.int64), number])
+        order = tf.argsort(tf.random.stateless_uniform([len(runs)], key))
+        shards = tf.data.Dataset.from_tensor_slices(tuple(tf.gather(column, order) for column in columns))
+        shuffle_seed = tf.random.stateless_uniform([], key, minval=None, maxval=None, dtype=tf.int64)
+        shuffled = shards.flat_map(records.read_run).shuffle(buffer, seed=shuffle_seed)
+        return shuffled.skip(tf.where(number == first_epoch, tf.constant(skipped, tf.int64), 0))
+
+    def parse(serialized: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels = records.parse_batch(serialized, dataset.shape(level), manifest.dtype)
+        if label_table is None:
+            return pixels, tf.zeros([batch_size, 0])
+        return pixels, tf.gather(tf.constant(label_table), rows)
+
+    epochs = tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(epoch)
+    parsed = epochs.batch(batch_size, drop_remainder=True).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+    return parsed.prefetch(tf.data.AUTOTUNE)
+
+
+def read(dataset: Dataset, level: int, batch_size: int, **options) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """`batches` as NumPy arrays. Raises RecordError naming file and record where one is damaged."""
+    try:
+        yield from batches(dataset, level, batch_size, **options).as_numpy_iterator()
+    except tf.errors.OpError as error:
+        raise explain(dataset, level, error) from error
+
+
+def damage(dataset: Dataset, level: int) -> list[BadRecord]:
+    """Every damaged record of a level; reads all its files."""
+    return [bad for path in dataset.paths(level) for bad in _scan(dataset, level, path)[1]]
+
+
+def explain(dataset: Dataset, level: int, error: Exception) -> Exception:
+    """What an error while reading a level was: a RecordError naming the first damaged record, else the error itself."""
+    for bad in damage(dataset, level):
+        return RecordError(
+            f"{bad.file}: record {bad.index} is damaged ({bad.reason}); convert again, or skip such records"
+        )
+    return error
+
+
+def _all_runs(dataset: Dataset, level: int) -> list[tuple[int, Run]]:
+    """Every file as one run, with the row of its first record among all records of the level."""
+    runs, row = [], 0
+    for path, shard in zip(dataset.paths(level), dataset.manifest.shards(dataset.split, level), strict=True):
+        runs.append((row, Run(path, offset=0, first=0, count=shard.images)))
+        row += shard.images
+    return runs
+
+
+def _good_runs(dataset: Dataset, level: int) -> list[tuple[int, Run]]:
+    """The readable runs of every file; what is left out is logged."""
+    runs = []
+    for row, whole in _all_runs(dataset, level):
+        good, bad = _scan(dataset, level, whole.file)
+        runs += [(row + run.first, run) for run in good]
+        for record in bad:
+            logging.warning("left out record %d of %s: %s", record.index, record.file, record.reason)
+    return runs
+
+
+def _scan(dataset: Dataset, level: int, path: str) -> tuple[list[Run], list[BadRecord]]:
+    return records.scan(path, dataset.shape(level), dataset.manifest.dtype)
