@@ -11,9 +11,9 @@ from pathlib import Path
 
 from absl import flags
 
-from progan_tf.errors import InputError, Stopped
+from progan_tf.errors import Failed, InputError, Stopped
 
-DONE, WRONG_USE, RESUMABLE = 0, 2, 75
+DONE, FAILED, WRONG_USE, RESUMABLE = 0, 1, 2, 75
 
 
 def run(main: Callable[[], None]) -> None:
@@ -39,6 +39,9 @@ def run(main: Callable[[], None]) -> None:
     except InputError as error:
         _complain(name, error)
         sys.exit(WRONG_USE)
+    except Failed as error:
+        _complain(name, error)
+        sys.exit(FAILED)
     except Stopped as error:
         _complain(name, error)
         sys.exit(RESUMABLE)

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -38,6 +39,22 @@ class Dataset:
 
     def paths(self, level: int) -> list[str]:
         return [tf.io.gfile.join(self.directory, shard.file) for shard in self.manifest.shards(self.split, level)]
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this dataset from another, and what a trained model must know of it; plain JSON."""
+        manifest = self.manifest
+        return {
+            "name": manifest.name,
+            "split": self.split,
+            "images": self.images,
+            "resolution": manifest.resolution,
+            "channels": manifest.channels,
+            "dtype": manifest.dtype,
+            "bands": list(manifest.bands),
+            "display_bands": list(manifest.display_bands),
+            "labels": list(manifest.labels),
+            "scaling": manifest.scaling,
+        }
 
     def label_table(self) -> np.ndarray:
         """Labels of all images, float32 [images, labels], in the order of the records; no columns where unlabelled."""

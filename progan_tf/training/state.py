@@ -1,6 +1,4 @@
-"""What training changes, and so what a checkpoint holds: networks, optimisers, progress."""
-
-import dataclasses
+"""What training changes: networks and optimisers."""
 
 import tensorflow as tf
 
@@ -45,23 +43,3 @@ class Networks:
     def set_learning_rate(self, learning_rate: float) -> None:
         for optimizer in (self.g_optimizer, self.d_optimizer):
             optimizer.learning_rate = learning_rate
-
-
-@dataclasses.dataclass
-class Progress:
-    """How far a run has come. All of it is written to the checkpoint, so that a resumed run goes on to the bit.
-
-    `stage` is the stretch (level, fading) the optimisers were last reset for, None before the first step. The
-    sums are over the steps since the last tick.
-    """
-
-    images: int = 0
-    steps: int = 0
-    stage: tuple[int, bool] | None = None
-    tick: int = 0
-    tick_images: int = 0
-    sums: dict[str, float] = dataclasses.field(default_factory=dict)
-    summed_steps: int = 0
-    skipped: int = 0
-    skipped_in_a_row: int = 0
-    seconds: float = 0.0

@@ -1,0 +1,42 @@
+"""Images for people: from network values to pixels, grids, PNG files."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def to_pixels(images: np.ndarray, dtype: str = "uint8") -> np.ndarray:
+    """Network values, about [-1, 1], to integers of the dataset's dtype: rounded half to even, saturated."""
+    top = np.iinfo(dtype).max
+    return np.clip(np.rint((images.astype(np.float64) + 1) * (top / 2)), 0, top).astype(dtype)
+
+
+def to_display(pixels: np.ndarray, display_bands: tuple[int, ...]) -> np.ndarray:
+    """Integer images [..., C] to 8 bits and the bands shown: [..., 1] or [..., 3]."""
+    shown = pixels[..., list(display_bands)]
+    return shown if shown.dtype == np.uint8 else (shown >> 8).astype(np.uint8)
+
+
+def grid(images: np.ndarray, columns: int, gap: int = 0) -> np.ndarray:
+    """Images [N, H, W, C] in rows of `columns`, `gap` white pixels between; missing ones in the last row are black."""
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    cells = np.zeros((rows * columns, height, width, channels), images.dtype)
+    cells[:count] = images
+    padded = np.pad(cells, ((0, 0), (0, gap), (0, gap), (0, 0)), constant_values=np.iinfo(images.dtype).max)
+    joined = padded.reshape(rows, columns, height + gap, width + gap, channels).swapaxes(1, 2)
+    whole = joined.reshape(rows * (height + gap), columns * (width + gap), channels)
+    return whole[: whole.shape[0] - gap, : whole.shape[1] - gap]
+
+
+def enlarge(images: np.ndarray, factor: int) -> np.ndarray:
+    """Every pixel of images [N, H, W, C] repeated `factor` times in both directions."""
+    return images.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Writes an image [H, W, 1 or 3] uint8, whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary, format="PNG")
+    temporary.rename(path)

@@ -1,0 +1,96 @@
+"""Checkpoints that are whole or do not count: everything training changes, with checksums.
+
+A checkpoint is a folder `checkpoints/<images>` of TensorFlow's own checkpoint files and `checkpoint.json`, which is
+written last and names the size and SHA-256 of each file. One without it, or with a file that differs, is torn: the one
+before it is used.
+"""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+from progan_tf.errors import InputError
+from progan_tf.training.progress import Progress
+from progan_tf.training.state import Networks
+
+_SEAL = "checkpoint.json"
+
+
+def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Path:
+    """Writes a checkpoint and removes all but the `keep` newest whole ones."""
+    path = folder / f"{progress.images:012d}"
+    if path.exists():
+        shutil.rmtree(path)
+    path.mkdir(parents=True)
+    _checkpoint(networks).write(str(path / "weights"))
+    files = {file.name: _digest(file) for file in sorted(path.iterdir())}
+    seal = path / (_SEAL + ".tmp")
+    seal.write_text(json.dumps({"progress": dataclasses.asdict(progress), "files": files}, indent=1) + "\n")
+    seal.rename(path / _SEAL)
+    for old in _sealed(folder)[:-keep]:
+        shutil.rmtree(old)
+    return path
+
+
+def restore(folder: Path, networks: Networks) -> Progress | None:
+    """Restores the newest whole checkpoint and returns how far it had come; None where there is none to restore.
+
+    Raises:
+        InputError: there are checkpoints, and every one of them is torn.
+    """
+    candidates = sorted(path for path in folder.glob("*") if path.is_dir())
+    for path in reversed(candidates):
+        fault = torn(path)
+        if fault is None:
+            _checkpoint(networks).read(str(path / "weights")).assert_consumed()
+            return load_progress(path)
+        logging.warning("checkpoint %s is torn (%s); trying the one before it", path, fault)
+    if _sealed(folder):
+        raise InputError(
+            f"every checkpoint in {folder} is damaged; restore one from a backup or start a new run folder"
+        )
+    return None
+
+
+def torn(path: Path) -> str | None:
+    """What is wrong with a checkpoint, None where it is whole."""
+    try:
+        files = json.loads((path / _SEAL).read_text())["files"]
+        for name, digest in files.items():
+            if _digest(path / name) != digest:
+                return f"{name} differs from what was written"
+    except (OSError, ValueError, KeyError) as error:
+        return str(error) or repr(error)
+    return None
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end."""
+    sealed = _sealed(folder)
+    return sealed[-1] if sealed else None
+
+
+def load_progress(path: Path) -> Progress:
+    """How far the run of a checkpoint had come."""
+    fields = json.loads((path / _SEAL).read_text())["progress"]
+    if fields["stage"] is not None:
+        fields["stage"] = tuple(fields["stage"])
+    return Progress(**fields)
+
+
+def _checkpoint(networks: Networks) -> tf.train.Checkpoint:
+    return tf.train.Checkpoint(**networks.variables)
+
+
+def _sealed(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob(f"*/{_SEAL}"))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"{path.stat().st_size} {hashlib.file_digest(file, 'sha256').hexdigest()}"

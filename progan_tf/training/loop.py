@@ -1,0 +1,75 @@
+"""Many steps in one call of a compiled function, on any tf.distribute strategy."""
+
+import tensorflow as tf
+
+from progan_tf.config import Config
+from progan_tf.data import pipeline
+from progan_tf.data.pipeline import Dataset
+from progan_tf.schedule import Phase
+from progan_tf.training.state import Networks
+from progan_tf.training.steps import StepMetrics, TrainStep, shares
+
+
+class CompiledLoop:
+    """The steps of one graph: level, fading or stable, batch size. Holds its own input, from image `start` on."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        config: Config,
+        dataset: Dataset,
+        strategy: tf.distribute.Strategy,
+        phase: Phase,
+        start: int,
+    ):
+        self.graph = phase.graph
+        self._networks, self._strategy = networks, strategy
+        replicas = strategy.num_replicas_in_sync
+        labels = dataset.label_table() if config.training.use_labels else None
+        with strategy.scope():
+            self._step = TrainStep(
+                networks,
+                config,
+                level=phase.level,
+                fading=phase.fading,
+                batch_size=phase.batch_size,
+                replicas=replicas,
+                label_table=dataset.label_table()[:, : config.network.labels],
+                value_range=float(tf.as_dtype(dataset.manifest.dtype).max),
+            )
+        images = pipeline.batches(
+            dataset,
+            phase.level,
+            phase.batch_size,
+            seed=config.training.seed,
+            start=start,
+            shuffle_mb=config.training.shuffle_mb,
+            label_table=labels,
+        )
+        # Each replica takes a run of the batch; in this order the runs are its minibatch-stddev groups.
+        order = shares(phase.batch_size, replicas, config.network.stddev_group).reshape(-1)
+        images = images.map(lambda pixels, rows: (tf.gather(pixels, order), tf.gather(rows, order)))
+        self._images = iter(strategy.experimental_distribute_dataset(images.prefetch(2)))
+
+    def __call__(self, phases: list[Phase], first_step: int) -> dict[str, list[float]]:
+        """Runs one step a phase; returns the mean over images of every metric, by step."""
+        self._networks.set_learning_rate(phases[0].learning_rate)
+        metrics = self._run(
+            self._images, tf.constant(first_step, tf.int64), tf.constant([phase.alpha for phase in phases], tf.float32)
+        )
+        return {name: values.numpy().tolist() for name, values in metrics._asdict().items()}
+
+    @tf.function(reduce_retracing=True)
+    def _run(self, images, first_step: tf.Tensor, alphas: tf.Tensor) -> StepMetrics:
+        count = tf.shape(alphas)[0]
+        history = StepMetrics(*(tf.TensorArray(tf.float32, size=count) for _ in StepMetrics._fields))
+        for i in tf.range(count):
+            pixels, labels = next(images)
+            step = first_step + tf.cast(i, tf.int64)
+            metrics = self._strategy.run(self._mean_metrics, args=(pixels, labels, step, alphas[i]))
+            means = (self._strategy.reduce("mean", values, axis=None) for values in metrics)
+            history = StepMetrics(*(array.write(i, mean) for array, mean in zip(history, means, strict=True)))
+        return StepMetrics(*(array.stack() for array in history))
+
+    def _mean_metrics(self, *inputs: tf.Tensor) -> StepMetrics:
+        return StepMetrics(*(tf.reduce_mean(values) for values in self._step(*inputs)))

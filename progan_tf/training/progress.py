@@ -1,0 +1,24 @@
+"""How far a run has come."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class Progress:
+    """How far a run has come. All of it is written to the checkpoint, so that a resumed run goes on to the bit.
+
+    `stage` is the stretch (level, fading) the optimisers were last reset for, None before the first step. The
+    sums are over the steps since the last tick, `tick_images` and `tick_seconds` where that was.
+    """
+
+    images: int = 0
+    steps: int = 0
+    stage: tuple[int, bool] | None = None
+    tick: int = 0
+    tick_images: int = 0
+    tick_seconds: float = 0.0
+    sums: dict[str, float] = dataclasses.field(default_factory=dict)
+    summed_steps: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    seconds: float = 0.0

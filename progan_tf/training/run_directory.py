@@ -1,0 +1,59 @@
+"""The folder of a run: its configuration, and what stops a second start that would not go on with it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from progan_tf import config as configs
+from progan_tf.config import Config
+from progan_tf.errors import InputError
+
+CONFIG = "config.json"
+
+
+def open_run(run_dir: Path, config: Config, data: dict[str, Any]) -> None:
+    """Makes a run folder for `config` and `data` (`Dataset.identity`), or checks that the one there is of the same.
+
+    Raises:
+        InputError: the folder holds something else, or a run with another configuration or dataset; names the fields.
+    """
+    wanted = {"config": configs.to_dict(config), "data": data}
+    path = run_dir / CONFIG
+    if path.exists():
+        conflicts = configs.differences(read_config(run_dir), config)
+        before = read_data(run_dir)
+        conflicts += [
+            f"data.{key}: {before.get(key)} against {data[key]}" for key in data if before.get(key) != data[key]
+        ]
+        if conflicts:
+            raise InputError(
+                f"{run_dir} holds a run with another configuration ({'; '.join(conflicts)}); "
+                f"start with its settings or in another --run_dir"
+            )
+        return
+    if run_dir.exists() and any(run_dir.iterdir()):
+        raise InputError(f"{run_dir} is not empty and holds no run; choose another --run_dir")
+    run_dir.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(wanted, indent=1) + "\n")
+    temporary.rename(path)
+
+
+def read_config(run_dir: Path) -> Config:
+    """The configuration of a run folder. Raises InputError where there is none or it is damaged."""
+    return configs.from_dict(_read(run_dir)["config"])
+
+
+def read_data(run_dir: Path) -> dict[str, Any]:
+    """What a run was trained on: name, images, bands and scaling of the dataset."""
+    return _read(run_dir)["data"]
+
+
+def _read(run_dir: Path) -> dict[str, Any]:
+    path = run_dir / CONFIG
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"no run at {run_dir}: it has no {CONFIG}; experiments.train makes one") from error
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON ({error}); restore it from a backup or start a new run folder") from error
