@@ -12,10 +12,10 @@ demo: venv
 	$(RUN) -m experiments.demo --output=$(OUTPUT) $(if $(IMAGES),--images="$(IMAGES)")
 
 test: venv
-	$(RUN) -m pytest -n 2
+	$(RUN) -m pytest -n 2 --dist loadscope
 
 test-slow: venv
-	$(RUN) -m pytest -n 2 -m slow
+	$(RUN) -m pytest -n 2 --dist loadscope -m slow
 
 lint: venv
 	$(RUN) -m ruff check .

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from data_prep import command_line
+from data_prep.quietly import import_tensorflow
 from progan_tf import config as configs
 from progan_tf import presets
 from progan_tf.config import Config
@@ -45,7 +46,7 @@ _SPLIT = flags.DEFINE_string("split", "train", "Split of the dataset to train on
 def main() -> None:
     run_dir = Path(_RUN_DIR.value)
     config = _config(run_dir)
-
+    import_tensorflow()
     from progan_tf.data import pipeline
     from progan_tf.training import strategy, trainer
     from progan_tf.training.actions.learning_curve import LearningCurve
@@ -73,6 +74,7 @@ class Console:
         file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         screen = logging.StreamHandler(sys.stdout)
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[screen, file], force=True)
+        logging.getLogger("absl").setLevel(logging.WARNING)  # TensorFlow's own chatter
         total = total_images(config.schedule)
         layout = "{percentage:3.0f}%|{bar}| {n:,.0f} of {total:,} images {postfix}"
         self._bar = tqdm(total=total, bar_format=layout, disable=not sys.stdout.isatty(), leave=False)

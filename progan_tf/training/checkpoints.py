@@ -15,6 +15,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from progan_tf.errors import InputError
+from progan_tf.networks.generator import Generator
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
 
@@ -27,7 +28,7 @@ def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Pat
     if path.exists():
         shutil.rmtree(path)
     path.mkdir(parents=True)
-    _checkpoint(networks).write(str(path / "weights"))
+    _checkpoint(networks.variables).write(str(path / "weights"))
     files = {file.name: _digest(file) for file in sorted(path.iterdir())}
     seal = path / (_SEAL + ".tmp")
     seal.write_text(json.dumps({"progress": dataclasses.asdict(progress), "files": files}, indent=1) + "\n")
@@ -43,12 +44,35 @@ def restore(folder: Path, networks: Networks) -> Progress | None:
     Raises:
         InputError: there are checkpoints, and every one of them is torn.
     """
+    path = newest_whole(folder)
+    if path is None:
+        return None
+    _checkpoint(networks.variables).read(str(path / "weights")).assert_consumed()
+    return load_progress(path)
+
+
+def restore_averaged(folder: Path, averaged: Generator) -> Progress | None:
+    """`restore` of the averaged generator alone, for those who want its images and go on training nothing."""
+    path = newest_whole(folder)
+    if path is None:
+        return None
+    variables = {f"averaged/{name}": variable.value for name, variable in averaged.variables.items()}
+    status = _checkpoint(variables).read(str(path / "weights"))
+    status.expect_partial().assert_existing_objects_matched()
+    return load_progress(path)
+
+
+def newest_whole(folder: Path) -> Path | None:
+    """The newest checkpoint that is not torn, None where there is none at all.
+
+    Raises:
+        InputError: there are checkpoints, and every one of them is torn.
+    """
     candidates = sorted(path for path in folder.glob("*") if path.is_dir())
     for path in reversed(candidates):
         fault = torn(path)
         if fault is None:
-            _checkpoint(networks).read(str(path / "weights")).assert_consumed()
-            return load_progress(path)
+            return path
         logging.warning("checkpoint %s is torn (%s); trying the one before it", path, fault)
     if _sealed(folder):
         raise InputError(
@@ -83,8 +107,8 @@ def load_progress(path: Path) -> Progress:
     return Progress(**fields)
 
 
-def _checkpoint(networks: Networks) -> tf.train.Checkpoint:
-    return tf.train.Checkpoint(**networks.variables)
+def _checkpoint(variables: dict[str, tf.Variable]) -> tf.train.Checkpoint:
+    return tf.train.Checkpoint(**variables)
 
 
 def _sealed(folder: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """A picture a tick of what the averaged generator makes of the same latents."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ class SampleGrid:
     def __init__(self, folder: Path, config: Config, dataset: Dataset):
         self._folder, self._config, self._dataset = folder, config, dataset
         self.latest: np.ndarray | None = None
+        self._generators: dict[tuple[int, bool], Callable[..., tf.Tensor]] = {}
 
     def start(self, networks: Networks, progress: Progress) -> None:
         self._folder.mkdir(exist_ok=True)
@@ -34,8 +36,10 @@ class SampleGrid:
 
     def tick(self, networks: Networks, tick: Tick) -> None:
         level, network = tick.phase.level, self._config.network
-        model = networks.averaged.model_at(level, tick.phase.fading, _BATCH)
-        generate = tf.function(lambda latents, labels, alpha: model([latents, labels, alpha]))
+        if tick.phase.stage not in self._generators:
+            model = networks.averaged.model_at(level, tick.phase.fading, _BATCH)
+            self._generators[tick.phase.stage] = tf.function(lambda *inputs: model(list(inputs)))
+        generate = self._generators[tick.phase.stage]
         count = -(-self._count // _BATCH) * _BATCH
         latents = noise.normal(self._config.training.seed, "grid", tf.constant(0), (count, network.latent_size))
         # Labelled: one class a column, so that each column shows one.

@@ -1,0 +1,96 @@
+"""The whole way in minutes on two CPU cores: images, dataset, training, SavedModel, new images, a page to see them.
+
+python -m experiments.demo --output=demo --images=my_tiles
+
+Each part is a command of its own, printed as it is run. Interrupted, the same command takes the work up again.
+"""
+
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from absl import flags
+
+from data_prep import command_line
+from experiments import demo_page
+from progan_tf.errors import Failed, InputError, Stopped
+
+_IMAGES = flags.DEFINE_string("images", "", "Folder of images to learn from; empty: landscapes are drawn for it.")
+_OUTPUT = flags.DEFINE_string("output", "demo", "Folder that everything goes to.")
+_PRESET = flags.DEFINE_string("preset", "demo_32", "Configuration to train, see experiments.train.")
+
+_SCENES, _SCENE_SIZE = 80, 512  # 64 tiles a scene
+_TILE = 64  # pixels a side of the dataset; the network of the demo learns half of that
+_MAX_TILES = 6000
+
+
+def main() -> None:
+    started = time.monotonic()
+    output = Path(_OUTPUT.value)
+    if _IMAGES.value and not Path(_IMAGES.value).is_dir():
+        raise InputError(f"--images={_IMAGES.value} is no folder; give a folder of images, or leave it out")
+    output.mkdir(parents=True, exist_ok=True)
+    images = Path(_IMAGES.value) if _IMAGES.value else _draw_scenes(output / "images")
+    data, run, model, generated = (output / name for name in ("dataset", "run", "model", "generated"))
+
+    _command("data_prep.convert", input=images, output=data, resolution=_TILE, max_tiles=_MAX_TILES)
+    _command("experiments.train", data_dir=data, run_dir=run, preset=_PRESET.value)
+    if not (model / "1").exists():
+        _command("experiments.export", run_dir=run, output=model)
+    _command("experiments.generate", model=model, output=generated, num=16, seed=0, grid=True)
+    page = demo_page.write(output, images, time.monotonic() - started)
+
+    print(f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes. Open {page}")
+    for what, where in (
+        ("dataset", data),
+        ("run: config, checkpoints, metrics.jsonl, TensorBoard events", run),
+        ("sample grid of every tick", run / "samples"),
+        ("learning curve", run / "learning_curve.png"),
+        ("SavedModel", model / "1"),
+        ("16 generated images and their grid", generated),
+    ):
+        print(f"  {where}  {what}")
+    print("Next, at full size (a GPU is wanted; docs in README.md):")
+    print(f"  python -m data_prep.convert --input={images} --output=data/mine --resolution=256")
+    print("  python -m experiments.train --data_dir=data/mine --run_dir=runs/mine --preset=satellite_256")
+    print(f"  python -m experiments.generate --model={model} --output=more --num=64 --seed=100 --grid")
+
+
+def _draw_scenes(folder: Path) -> Path:
+    from data_prep import procedural
+    from data_prep.progress import track
+
+    print(f"drawing {_SCENES} landscapes of {_SCENE_SIZE} x {_SCENE_SIZE} to {folder}")
+    scenes = procedural.write_scenes(folder, _SCENES, _SCENE_SIZE)
+    for _ in track(scenes, "scenes", _SCENES, "scenes"):
+        pass
+    return folder
+
+
+def _command(module: str, **arguments: object) -> None:
+    """Runs one of our commands as a person would, and says so."""
+    words = ["-m", module, *(f"--{name}={value}" for name, value in arguments.items())]
+    print(f"\n$ python {shlex.join(words)}", flush=True)
+    process = subprocess.Popen([sys.executable, *words])
+    # The child stops in its own time, and we with it.
+    signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    code = process.wait()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if code == command_line.RESUMABLE:
+        raise Stopped("stopped; the same command takes the demo up again")
+    if code == command_line.WRONG_USE:
+        raise InputError(f"{module} refused its input, see above; mend that, or give another --output")
+    if code != command_line.DONE:
+        raise Failed(f"{module} failed with exit code {code}, see above")
+
+
+def console() -> None:
+    command_line.run(main)
+
+
+if __name__ == "__main__":
+    console()

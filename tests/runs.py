@@ -1,0 +1,43 @@
+"""Small run folders for tests: random weights, no training."""
+
+from pathlib import Path
+
+import numpy as np
+
+from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConfig
+from progan_tf.data import manifest as manifests
+from progan_tf.networks.generator import Generator
+from progan_tf.training import checkpoints, run_directory
+from progan_tf.training.progress import Progress
+from progan_tf.training.state import Networks
+
+
+def write(
+    folder: Path, *, images: int, resolution: int = 16, channels: int = 3, labels: int = 0, dtype: str = "uint8"
+) -> Generator:
+    """Writes a run that stands at `images` and returns its averaged generator; every stretch has 1,000 images."""
+    config = Config(
+        network=NetworkConfig(resolution, channels, labels, latent_size=16, fmap_base=64, fmap_max=16),
+        schedule=ScheduleConfig(stable_kimg={4: 1}, fade_kimg={4: 1}, total_kimg=10),
+        training=TrainingConfig(use_labels=labels > 0),
+    )
+    data = {
+        "name": "small",
+        "split": "train",
+        "images": 123,
+        "resolution": resolution,
+        "channels": channels,
+        "dtype": dtype,
+        "bands": list(manifests.band_names(channels)),
+        "display_bands": list(manifests.display_bands(channels)),
+        "labels": [f"class {label}" for label in range(labels)],
+        "scaling": None,
+    }
+    run_directory.open_run(folder, config, data)
+    networks = Networks(config)
+    rng = np.random.default_rng(0)
+    for name, variable in networks.averaged.variables.items():
+        if name.endswith("bias"):  # zero in a new network
+            variable.assign(0.1 * rng.standard_normal(variable.shape))
+    checkpoints.save(folder / "checkpoints", networks, Progress(images=images), keep=2)
+    return networks.averaged
