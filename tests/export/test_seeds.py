@@ -1,5 +1,7 @@
 """Latents of seeds and the way between them."""
 
+import itertools
+
 import numpy as np
 
 from progan_tf.export.seeds import latents_of, slerp
@@ -18,5 +20,5 @@ def test_slerp_turns_evenly_from_one_end_to_the_other():
     np.testing.assert_allclose(slerp(a, b, 1), b, rtol=1e-5, atol=1e-6)
     way = [slerp(a, b, step / 4) for step in range(5)]
     unit = [point / np.linalg.norm(point) for point in way]
-    angles = [np.arccos(before @ after) for before, after in zip(unit, unit[1:], strict=False)]
+    angles = [np.arccos(before @ after) for before, after in itertools.pairwise(unit)]
     np.testing.assert_allclose(angles, angles[0], rtol=1e-4)

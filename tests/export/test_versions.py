@@ -22,7 +22,7 @@ def test_the_newest_version_is_the_highest_number(tmp_path):
 
 
 def test_no_model_is_an_error_that_says_so(tmp_path):
-    with pytest.raises(InputError, match="no model at .*nowhere"):
+    with pytest.raises(InputError, match=r"no model at .*nowhere"):
         versions.find(tmp_path / "nowhere")
     with pytest.raises(InputError, match="holds no SavedModel"):
         versions.find(tmp_path)

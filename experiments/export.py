@@ -1,0 +1,55 @@
+"""Exports the averaged generator of a run as a SavedModel, which needs nothing of this project to run.
+
+  python -m experiments.export --run_dir=run --output=model
+
+The newest whole checkpoint is taken, at the level where the run stands. What is written is the next numbered version of
+the model folder: model/1, model/2 and so on.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from data_prep import command_line, quietly
+
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of the run, as experiments.train makes it.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "Model folder; the export is its next version.", required=True)
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "bfloat16"],
+    "Of hidden layers and their weights; bfloat16 halves the size and is exact to some grey levels only.",
+)
+
+
+def main() -> None:
+    command_line.stop_on_sigterm()
+    quietly.import_tensorflow()
+    import tensorflow as tf
+
+    # Exact float32, which GPUs round off for speed, and no memory taken from a training run there.
+    tf.config.set_visible_devices([], "GPU")
+    from progan_tf.export import saved_model
+
+    exported = saved_model.export(Path(_RUN_DIR.value), Path(_OUTPUT.value), _PRECISION.value)
+    model, difference = exported.description, exported.difference
+    size = sum(file.stat().st_size for file in exported.path.rglob("*") if file.is_file())
+    print(
+        f"model    {exported.path}: {model.resolution} x {model.resolution} x {model.channels} {model.dtype}, "
+        f"{model.growth}, {model.kimg:,.1f} kimg, {size / 1e6:,.1f} MB"
+    )
+    if model.labels:
+        print(f"labels   {len(model.labels)}: {', '.join(model.labels)}")
+    print(
+        f"checked  against the training network in {model.precision}: {difference.largest:.1f} grey levels of 255 "
+        f"apart at most, {difference.mean:.4f} in the mean"
+    )
+    print(f"next     python -m experiments.generate --model={_OUTPUT.value} --output=IMAGE_FOLDER --grid")
+
+
+def console() -> None:
+    command_line.run(main)
+
+
+if __name__ == "__main__":
+    console()

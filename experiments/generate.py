@@ -1,0 +1,169 @@
+"""Generates images with an exported model; it needs the model alone, and a CPU will do.
+
+  python -m experiments.generate --model=model --output=images --num=64 --grid
+
+An image depends on the model, its seed, truncation and label alone, not on how many are made. Every PNG says in its
+metadata that it is synthetic, and of which model and seed.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from data_prep import command_line, quietly
+from data_prep.progress import track
+from progan_tf import imaging
+from progan_tf.errors import InputError
+from progan_tf.export import description as descriptions
+from progan_tf.export import versions
+from progan_tf.export.description import Description
+
+_MODEL = flags.DEFINE_string(
+    "model", None, "Model folder, of which the newest version is used, or one of its versions.", required=True
+)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for the images; made if new.", required=True)
+_NUM = flags.DEFINE_integer("num", 16, "Number of seeds.", lower_bound=1, upper_bound=10**9)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "First seed; the images are those of seed to seed + num - 1.", lower_bound=0, upper_bound=2**62
+)
+_TRUNCATION = flags.DEFINE_float(
+    "truncation", 1.0, "Over 0 to 2: below 1 images are more ordinary and less varied, 1 is as trained."
+)
+_LABEL = flags.DEFINE_string(
+    "label", None, "Class of the images, its name or index, where the model has classes; left out: all in turn."
+)
+_GRID = flags.DEFINE_bool("grid", False, "Also write grid.png, all images in one.")
+_INTERPOLATE = flags.DEFINE_integer(
+    "interpolate", None, "Instead of single images: this many frames from each seed to the next.", lower_bound=1
+)
+
+Frame = tuple[str, str, np.ndarray]  # file name, what it says as its seed, pixels [H, W, C]
+
+
+def main() -> None:
+    command_line.stop_on_sigterm()
+    folder = versions.find(Path(_MODEL.value))
+    model = descriptions.read(folder)
+    _check_flags(model)
+    label = _label(model)
+    output = Path(_OUTPUT.value)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"output {output} cannot be made ({error.strerror}); choose another folder") from error
+
+    loaded = _load(folder)
+    if _INTERPOLATE.value:
+        frames, total = _interpolation(loaded.signatures, model, label), (_NUM.value - 1) * _INTERPOLATE.value + 1
+    else:
+        frames, total = _images(loaded.signatures, model, label), _NUM.value
+    shown = []
+    for name, seed, pixels in track(frames, "generating", total, "images"):
+        image = imaging.to_display(pixels, tuple(model.display_bands))
+        _write_png(output / name, image, model, seed)
+        if _GRID.value:
+            shown.append(image)
+    if _GRID.value:
+        grid = imaging.grid(np.stack(shown), columns=math.ceil(math.sqrt(total)))
+        _write_png(output / "grid.png", grid, model, f"{_SEED.value} to {_SEED.value + _NUM.value - 1}")
+    print(
+        f"images   {output}: {total:,} of {model.resolution} x {model.resolution}, synthetic, of model {model.name} "
+        f"({model.kimg:,.1f} kimg)"
+    )
+
+
+def _images(signatures: dict[str, Callable], model: Description, label: int | None) -> Iterator[Frame]:
+    for seed in range(_SEED.value, _SEED.value + _NUM.value):
+        inputs = {"seed": np.array([seed], np.int64), "truncation": np.array([_TRUNCATION.value], np.float32)}
+        chosen = seed % max(1, len(model.labels)) if label is None else label
+        pixels = _call(signatures["from_seed"], inputs, model, chosen)
+        yield f"seed_{seed:06d}.png", str(seed), pixels
+
+
+def _interpolation(signatures: dict[str, Callable], model: Description, label: int | None) -> Iterator[Frame]:
+    from progan_tf.export.seeds import latents_of, slerp
+
+    for number in range((_NUM.value - 1) * _INTERPOLATE.value + 1):
+        before, step = divmod(number, _INTERPOLATE.value)
+        seed, way = _SEED.value + before, step / _INTERPOLATE.value
+        latents = latents_of(seed, model.latent_size).numpy()
+        if step:
+            latents = slerp(latents, latents_of(seed + 1, model.latent_size).numpy(), way)
+        # One image at a time: the last bits of a batch depend on its size.
+        pixels = _call(signatures["serving_default"], {"latents": latents[np.newaxis]}, model, label)
+        yield f"frame_{number:04d}.png", f"{seed + way:.4f}", pixels
+
+
+def _call(signature: Callable, inputs: dict[str, np.ndarray], model: Description, label: int | None) -> np.ndarray:
+    """The one image [H, W, C] that a signature makes of inputs with a batch of one."""
+    import tensorflow as tf
+
+    labels = {"labels": np.array([label], np.int32)} if model.labels else {}
+    return signature(**{name: tf.constant(value) for name, value in {**inputs, **labels}.items()})["images"].numpy()[0]
+
+
+def _load(folder: Path) -> Any:
+    """The loaded SavedModel; its weights live as long as this object."""
+    quietly.import_tensorflow()
+    import tensorflow as tf
+
+    try:
+        return tf.saved_model.load(str(folder))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        raise InputError(f"model {folder} is damaged ({error}); export it again") from error
+
+
+def _write_png(path: Path, image: np.ndarray, model: Description, seed: str) -> None:
+    """Writes an image [H, W, 1 or 3] uint8 that says what it is, whole or not at all."""
+    text = PngInfo()
+    said = {"SYNTHETIC": model.synthetic, "Model": model.name, "Seed": seed, "Truncation": str(_TRUNCATION.value)}
+    for key, value in said.items():
+        text.add_text(key, value)
+    temporary = path.with_name(path.name + ".tmp")
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary, format="PNG", pnginfo=text)
+    temporary.replace(path)
+
+
+def _check_flags(model: Description) -> None:
+    truncation = _TRUNCATION.value
+    if not 0 < truncation <= 2:
+        raise InputError(f"--truncation={truncation} is not over 0 and at most 2; 1 is as trained")
+    if not _INTERPOLATE.value:
+        return
+    if _NUM.value < 2:
+        raise InputError(f"--interpolate needs two seeds or more, --num is {_NUM.value}; give --num=2 or more")
+    if truncation != 1:
+        raise InputError(f"--interpolate works at --truncation=1 only, it is {truncation}; leave it out")
+    if model.labels and _LABEL.value is None:
+        raise InputError(f"--interpolate needs one --label for all frames; there are {', '.join(model.labels)}")
+
+
+def _label(model: Description) -> int | None:
+    """The index of the class asked for, None for all in turn."""
+    label, classes = _LABEL.value, model.labels
+    if label is None:
+        return None
+    if not classes:
+        raise InputError(f"--label={label}: model {model.name} has no classes; leave the flag out")
+    if label in classes:
+        return classes.index(label)
+    if label.isdecimal() and int(label) < len(classes):
+        return int(label)
+    raise InputError(
+        f"--label={label} is no class of model {model.name}; give one of {', '.join(classes)} or an index from 0 to "
+        f"{len(classes) - 1}"
+    )
+
+
+def console() -> None:
+    command_line.run(main)
+
+
+if __name__ == "__main__":
+    console()

@@ -1,0 +1,60 @@
+"""What an exported model says of itself: `assets.extra/model.json` in its folder."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from progan_tf.errors import InputError
+
+FILENAME = Path("assets.extra") / "model.json"
+SYNTHETIC = "SYNTHETIC: every image of this model is made up by a neural network and shows no real place"
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """All that a user of a model must know who has nothing but the model.
+
+    `resolution` is that of the images, `final_resolution` that of the run when grown; `growth` says in words where
+    between the two it stands. `labels` are the names of the classes, none where unlabelled. `scaling` leads back to
+    physical units, as in the manifest of the dataset (None: pixels are as they were in the sources).
+    """
+
+    name: str
+    resolution: int
+    final_resolution: int
+    level: int
+    alpha: float
+    growth: str
+    channels: int
+    bands: list[str]
+    display_bands: list[int]
+    dtype: str
+    labels: list[str]
+    latent_size: int
+    scaling: dict[str, Any] | None
+    training_data: dict[str, Any]
+    kimg: float
+    precision: str
+    version: str
+    licence: str
+    synthetic: str = SYNTHETIC
+
+
+def write(folder: Path, description: Description) -> None:
+    """Writes the description into the folder of a SavedModel."""
+    path = folder / FILENAME
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(dataclasses.asdict(description), indent=1) + "\n")
+
+
+def read(folder: Path) -> Description:
+    """The description of a version folder. Raises InputError where it holds no model of ours."""
+    path = folder / FILENAME
+    try:
+        fields = json.loads(path.read_text())
+        return Description(**{field.name: fields[field.name] for field in dataclasses.fields(Description)})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder} is no model of this project ({FILENAME} is missing or damaged); experiments.export makes one"
+        ) from error

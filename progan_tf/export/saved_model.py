@@ -1,0 +1,146 @@
+"""From a run folder to a SavedModel that needs nothing of this project, compared with the training network."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import progan_tf
+from progan_tf import imaging, schedule
+from progan_tf.config import Config
+from progan_tf.errors import Failed, InputError
+from progan_tf.export import description as descriptions
+from progan_tf.export import versions
+from progan_tf.export.description import Description
+from progan_tf.export.folding import fold
+from progan_tf.export.inference import InferenceGenerator
+from progan_tf.export.seeds import latents_of
+from progan_tf.export.signatures import signatures
+from progan_tf.networks.generator import Generator
+from progan_tf.training import checkpoints, run_directory
+from progan_tf.training.progress import Progress
+
+_COMPARED = 8
+_LICENCE = "Apache-2.0 for the graph; weights follow the licence of the training data"
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How far pixels of two networks are apart, in grey levels of 255, whatever the dtype."""
+
+    largest: float
+    mean: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """An exported version: its folder, what it is, and how far it is from the training network."""
+
+    path: Path
+    description: Description
+    difference: Difference
+
+
+def export(run_dir: Path, output: Path, precision: str = "float32") -> Exported:
+    """Exports the averaged generator of a run's newest whole checkpoint into the next version of a model folder.
+
+    The SavedModel is loaded back and compared with the training network before it is kept.
+
+    Args:
+        output: the model folder, made where it is not there.
+        precision: float32, or bfloat16 for hidden layers and their weights.
+
+    Raises:
+        InputError: there is no run, no checkpoint or no whole one, or `output` is a file.
+        Failed: the SavedModel's images differ from the training network's; nothing is left behind.
+    """
+    config = run_directory.read_config(run_dir)
+    averaged = Generator(config.network)
+    progress = checkpoints.restore_averaged(run_dir / "checkpoints", averaged)
+    if progress is None:
+        raise InputError(f"run {run_dir} has no checkpoint yet; train it until the first one is written")
+    if output.exists() and not output.is_dir():
+        raise InputError(f"output {output} is a file; give a model folder, new or not")
+    level, alpha = where_it_stands(config, progress)
+    description = _describe(
+        config, run_directory.read_data(run_dir), progress, level, alpha, output.resolve().name, precision
+    )
+    with versions.next_version(output) as paths:
+        network = InferenceGenerator(fold(averaged, level, alpha), precision)
+        tf.saved_model.save(network, str(paths[0]), signatures(network, description))
+        descriptions.write(paths[0], description)
+        difference = compare(paths[0], averaged, description)
+        _require_close(difference, precision)
+    return Exported(paths[0], description, difference)
+
+
+def where_it_stands(config: Config, progress: Progress) -> tuple[int, float]:
+    """Level and alpha of a run's last step."""
+    level, alpha = schedule.level_and_alpha(config.schedule, config.network.final_level, progress.images)
+    if progress.stage not in (None, (level, alpha < 1)):
+        return progress.stage[0], 1.0  # a stretch has just ended, and of the next one nothing is learnt yet
+    return level, alpha
+
+
+def compare(path: Path, averaged: Generator, description: Description) -> Difference:
+    """Difference of a SavedModel's pixels from those of the training network, over 8 latents.
+
+    Raises:
+        Failed: the training network's images are not finite.
+    """
+    classes = len(description.labels)
+    latents = tf.stack([latents_of(seed, description.latent_size) for seed in range(_COMPARED)])
+    labels = tf.range(_COMPARED) % max(1, classes)
+    model = averaged.model_at(description.level, description.alpha < 1)
+    images = model([latents, tf.one_hot(labels, classes), tf.constant(description.alpha, tf.float32)]).numpy()
+    if not np.isfinite(images).all():
+        raise Failed("the weights of the newest checkpoint give images that are not finite; nothing was exported")
+    wanted = imaging.to_pixels(images, description.dtype)
+    loaded = tf.saved_model.load(str(path))  # kept: its weights live as long as this object
+    inputs = {"latents": latents, "labels": labels} if classes else {"latents": latents}
+    got = loaded.signatures["serving_default"](**inputs)["images"].numpy()
+    apart = np.abs(got.astype(np.float64) - wanted) * (255 / np.iinfo(description.dtype).max)
+    return Difference(float(apart.max()), float(apart.mean()))
+
+
+def _require_close(difference: Difference, precision: str) -> None:
+    bounds = {"float32": Difference(largest=1, mean=1), "bfloat16": Difference(largest=255, mean=2)}[precision]
+    if difference.largest > bounds.largest or difference.mean > bounds.mean:
+        raise Failed(
+            f"the exported model differs from the training network by {difference.largest:.1f} grey levels of 255 at "
+            f"most and {difference.mean:.2f} in the mean, where {bounds.largest} and {bounds.mean} are allowed in "
+            f"{precision}; nothing was exported"
+        )
+
+
+def _describe(
+    config: Config, data: dict[str, Any], progress: Progress, level: int, alpha: float, name: str, precision: str
+) -> Description:
+    network, size = config.network, 2**level
+    growth = f"stable at {size} x {size}"
+    if alpha < 1:
+        growth = f"mid-fade: {size} x {size} at weight {alpha:.3f} over {size // 2} x {size // 2} enlarged"
+    if size < network.resolution:
+        growth += f", on the way to {network.resolution} x {network.resolution}"
+    return Description(
+        name=name,
+        resolution=size,
+        final_resolution=network.resolution,
+        level=level,
+        alpha=alpha,
+        growth=growth,
+        channels=network.channels,
+        bands=data["bands"],
+        display_bands=data["display_bands"],
+        dtype=data["dtype"],
+        labels=data["labels"] if network.labels else [],
+        latent_size=network.latent_size,
+        scaling=data["scaling"],
+        training_data={"name": data["name"], "images": data["images"]},
+        kimg=progress.images / 1000,
+        precision=precision,
+        version=progan_tf.__version__,
+        licence=_LICENCE,
+    )

@@ -1,0 +1,91 @@
+"""The signatures of an exported generator.
+
+| signature         | inputs                                      | outputs                                     |
+|-------------------|---------------------------------------------|---------------------------------------------|
+| `serving_default` | `latents` float32 [N, Z]                    | `images` [N, H, W, C], the dataset's dtype  |
+| `from_seed`       | `seed` int64 [N], `truncation` float32 [N]  | `images`                                    |
+| `png_from_seed`   | the same                                    | `png_bytes` string [N], 8-bit grey or RGB   |
+
+Labelled models take `labels` int32 [N] besides, in every signature. N may be anything, 0 included.
+
+The image of a seed is the same to the byte whatever batch it is asked for in. Matrix products and convolutions are not:
+their last bits depend on the batch size, and now and then that moves a pixel by one. So the two signatures that take
+seeds put one image after the other through a graph of batch size one. `serving_default` computes the whole batch at
+once.
+
+Truncation: the network divides its inputs (latents and labels) by their root mean square, so that smaller latents alone
+would change nothing. Truncation therefore multiplies the latents after that division and leaves labels as they are.
+The mean of normalised latents is zero, so this pulls towards the mean, as truncation does elsewhere. 1 is exactly what
+the network was trained with, less gives more ordinary and less varied images.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from progan_tf.export import inference
+from progan_tf.export.description import Description
+from progan_tf.export.inference import InferenceGenerator
+from progan_tf.export.seeds import latents_of
+
+
+def signatures(network: InferenceGenerator, description: Description) -> dict[str, Callable]:
+    """Concrete functions by the name of their signature."""
+    shape = (description.resolution, description.resolution, description.channels)
+    classes, latent_size = len(description.labels), description.latent_size
+
+    def pixels(latents: tf.Tensor, truncation: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        one_hot = tf.one_hot(labels, classes)
+        inputs = inference.pixel_norm(tf.concat([latents, one_hot], axis=-1))
+        truncated = inputs[:, :latent_size] * truncation[:, tf.newaxis]
+        images = network(tf.concat([truncated, inputs[:, latent_size:]], axis=-1))
+        return tf.ensure_shape(inference.to_pixels(images, description.dtype), (None, *shape))
+
+    def pixels_of_seed(seed: tf.Tensor, truncation: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+        latents = latents_of(seed, latent_size)
+        return pixels(latents[tf.newaxis], truncation[tf.newaxis], label[tf.newaxis])[0]
+
+    def png_of_seed(seed: tf.Tensor, truncation: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+        shown = inference.to_display(pixels_of_seed(seed, truncation, label), description.display_bands)
+        return tf.io.encode_png(shown)
+
+    def serving_default(latents: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        count = tf.shape(latents)[0]
+        return {"images": pixels(latents, tf.ones([count]), _checked(labels, count, classes))}
+
+    def one_by_one(image_of_seed: Callable, output: tf.TensorSpec, *columns: tf.Tensor | None) -> tf.Tensor:
+        seed, truncation, labels = columns
+        count = tf.shape(seed)[0]
+        tf.debugging.assert_equal(tf.shape(truncation)[0], count, "truncation must have one number a seed")
+        rows = (seed, truncation, _checked(labels, count, classes))
+        return tf.map_fn(lambda row: image_of_seed(*row), rows, parallel_iterations=1, fn_output_signature=output)
+
+    def from_seed(seed: tf.Tensor, truncation: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        output = tf.TensorSpec(shape, description.dtype)
+        return {"images": one_by_one(pixels_of_seed, output, seed, truncation, labels)}
+
+    def png_from_seed(seed: tf.Tensor, truncation: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        return {"png_bytes": one_by_one(png_of_seed, tf.TensorSpec([], tf.string), seed, truncation, labels)}
+
+    labels = {"labels": tf.TensorSpec([None], tf.int32, "labels")} if classes else {}
+    latents = {"latents": tf.TensorSpec([None, latent_size], tf.float32, "latents"), **labels}
+    seeds = {
+        "seed": tf.TensorSpec([None], tf.int64, "seed"),
+        "truncation": tf.TensorSpec([None], tf.float32, "truncation"),
+        **labels,
+    }
+    return {
+        "serving_default": tf.function(serving_default).get_concrete_function(**latents),
+        "from_seed": tf.function(from_seed).get_concrete_function(**seeds),
+        "png_from_seed": tf.function(png_from_seed).get_concrete_function(**seeds),
+    }
+
+
+def _checked(labels: tf.Tensor | None, count: tf.Tensor, classes: int) -> tf.Tensor:
+    """Labels [N] that are classes of the model; zeros, which stand for nothing, where it has none."""
+    if labels is None:
+        return tf.zeros([count], tf.int32)
+    tf.debugging.assert_equal(tf.shape(labels)[0], count, "labels must have one number an image")
+    tf.debugging.assert_non_negative(labels, "labels must be 0 or more")
+    tf.debugging.assert_less(labels, classes, f"labels must be below {classes}")
+    return labels

@@ -1,0 +1,156 @@
+"""From a run folder to images on the command line, by the two commands as their users meet them."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from progan_tf.export import description as descriptions
+from progan_tf.export.description import Description
+from tests import runs
+
+PROJECT = Path(__file__).parents[2]
+
+
+def run(command: str, *arguments: str, **options) -> subprocess.CompletedProcess:
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return subprocess.run(
+        [sys.executable, "-m", f"experiments.{command}", *arguments, *flags],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """A labelled model, exported by the command."""
+    folder = tmp_path_factory.mktemp("model")
+    runs.write(folder / "run", images=3500, labels=3)
+    done = run("export", run_dir=folder / "run", output=folder / "fields")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{folder / 'fields' / '1'}: 16 x 16 x 3 uint8, mid-fade: 16 x 16 at weight 0.500" in done.stdout
+    assert "0.0 grey levels of 255 apart at most" in done.stdout
+    assert f"next     python -m experiments.generate --model={folder / 'fields'}" in done.stdout
+    return folder / "fields"
+
+
+@pytest.fixture(scope="module")
+def five(model, tmp_path_factory) -> Path:
+    """Images of five seeds and their grid."""
+    output = tmp_path_factory.mktemp("five") / "images"
+    done = run("generate", "--grid", model=model, output=output, num=5, seed=40)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "5 of 16 x 16, synthetic, of model fields (3.5 kimg)" in done.stdout
+    return output
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory) -> Path:
+    """A version folder that is enough to check flags against: described, but without a graph."""
+    folder = tmp_path_factory.mktemp("described")
+    (folder / "saved_model.pb").touch()
+    facts = dict.fromkeys(field.name for field in descriptions.dataclasses.fields(Description))
+    descriptions.write(folder, Description(**{**facts, "name": "plain", "labels": []}))
+    return folder
+
+
+def test_files_and_grid(five):
+    names = [f"seed_{seed:06d}.png" for seed in range(40, 45)]
+    assert sorted(path.name for path in five.iterdir()) == ["grid.png", *names]
+    images = [np.asarray(Image.open(five / name)) for name in names]
+    assert all(image.shape == (16, 16, 3) for image in images)
+    grid = np.asarray(Image.open(five / "grid.png"))
+    assert grid.shape == (2 * 16, 3 * 16, 3)
+    np.testing.assert_array_equal(grid[:16, 16:32], images[1])
+
+
+def test_every_image_says_that_it_is_synthetic(five):
+    for path, seed in ((five / "seed_000042.png", "42"), (five / "grid.png", "40 to 44")):
+        text = Image.open(path).text
+        assert text["SYNTHETIC"].startswith("SYNTHETIC: ")
+        assert (text["Model"], text["Seed"]) == ("fields", seed)
+
+
+def test_an_image_is_the_same_however_it_is_asked_for(model, five, tmp_path):
+    (tmp_path / "mine.txt").write_text("kept")
+    # Classes go round by seed, so seed 42 is of class 0; here it is asked for by name.
+    done = run("generate", model=model / "1", output=tmp_path, num=1, seed=42, label="class 0")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt", "seed_000042.png"]
+    assert (tmp_path / "seed_000042.png").read_bytes() == (five / "seed_000042.png").read_bytes()
+
+
+def test_interpolation_goes_from_seed_to_seed(model, five, tmp_path):
+    done = run("generate", model=model, output=tmp_path, num=3, seed=41, label=0, interpolate=4)
+    assert done.returncode == 0, done.stderr
+    frames = sorted(tmp_path.iterdir())
+    assert [path.name for path in frames] == [f"frame_{number:04d}.png" for number in range(9)]
+    images = [np.asarray(Image.open(path)).astype(int) for path in frames]
+    seed_42 = np.asarray(Image.open(five / "seed_000042.png")).astype(int)
+    assert np.abs(images[4] - seed_42).max() <= 1
+    step = np.abs(images[1] - images[0]).mean()
+    assert 0 < step < np.abs(images[4] - images[0]).mean()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"model": "/nowhere"}, "no model at /nowhere; give a folder that experiments.export made"),
+        ({"model": "EMPTY"}, "holds no SavedModel"),
+        ({"model": "FOREIGN"}, "is no model of this project"),
+        ({"num": 0}, "--num"),
+        ({"seed": -1}, "--seed"),
+        ({"truncation": 0}, "--truncation=0.0 is not over 0 and at most 2"),
+        ({"truncation": 2.5}, "--truncation=2.5"),
+        ({"truncation": "nan"}, "--truncation=nan"),
+        ({"label": "sea"}, "--label=sea: model plain has no classes"),
+        ({"interpolate": 5, "num": 1}, "--num=2 or more"),
+        ({"interpolate": 5, "truncation": 0.5}, "--truncation=1 only"),
+        ({"output": "FILE"}, "cannot be made"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(options, message, described, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "saved_model.pb").touch()
+    places = {name.upper(): str(tmp_path / name) for name in ("empty", "foreign", "file")}
+    options = {"model": described, "output": tmp_path / "out", **options}
+    done = run("generate", **{name: places.get(value, value) for name, value in options.items()})
+    assert done.returncode == 2
+    assert message in done.stderr and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_label_that_is_none_names_those_there_are(model, tmp_path):
+    done = run("generate", model=model, output=tmp_path / "out", label="sea")
+    assert done.returncode == 2
+    assert "give one of class 0, class 1, class 2 or an index from 0 to 2" in done.stderr
+
+
+def test_a_damaged_model_is_wrong_input(described, tmp_path):
+    done = run("generate", model=described, output=tmp_path / "out")
+    assert done.returncode == 2
+    assert "is damaged" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_export_of_what_is_no_run_is_wrong_input(tmp_path):
+    done = run("export", run_dir=tmp_path, output=tmp_path / "model")
+    assert done.returncode == 2
+    assert "no run at" in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("command", ["export", "generate"])
+def test_help_answers_at_once(command):
+    started = time.monotonic()
+    done = run(command, "--help")
+    assert done.returncode == 0 and "--output" in done.stdout
+    assert time.monotonic() - started < 5, "TensorFlow was imported for --help"
