@@ -57,11 +57,9 @@ class WassersteinGP:
         real_score, fake_score = tf.cast(real_scores[:, 0], tf.float32), tf.cast(fake_scores[:, 0], tf.float32)
         norm = self._gradient_norm(discriminator, reals, fakes, mix) * norm_scale
 
-        target = self.config.gradient_target
-        penalty = tf.square(norm - target) * (self.config.gradient_weight / target**2)
         drift = tf.square(real_score) * self.config.drift_weight
         label_loss = self._label_loss(labels, real_logits) + self._label_loss(labels, fake_logits)
-        loss = fake_score - real_score + penalty + drift + label_loss
+        loss = fake_score - real_score + self._penalty(norm) + drift + label_loss
         return DiscriminatorLoss(loss, real_score, fake_score, norm)
 
     def g_loss(self, discriminator: Discriminator, fakes: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -78,6 +76,10 @@ class WassersteinGP:
             scores, _ = discriminator(mixed)
         gradients = tf.cast(tape.gradient(scores, mixed), tf.float32)
         return tf.sqrt(tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3]))
+
+    def _penalty(self, norm: tf.Tensor) -> tf.Tensor:
+        target = self.config.gradient_target
+        return tf.square(norm - target) * (self.config.gradient_weight / target**2)
 
     def _label_loss(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         if labels.shape[-1] == 0:

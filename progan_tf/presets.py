@@ -56,17 +56,17 @@ PRESETS: dict[str, Config] = {
     "demo_32": Config(
         network=NetworkConfig(resolution=32, latent_size=64, fmap_base=512, fmap_max=64),
         schedule=ScheduleConfig(
-            stable_kimg={4: 40, 8: 40, 16: 25},
-            fade_kimg={8: 40, 4: 40, 16: 25, 32: 10},
-            total_kimg=210,
-            batch_size={4: 64, 16: 32, 32: 16},
+            stable_kimg={4: 24, 8: 10, 16: 5, 32: 3.2},
+            fade_kimg={4: 12, 16: 5, 32: 2.4},
+            total_kimg=61.6,
+            batch_size={4: 64, 8: 32, 16: 16},
             learning_rate={4: 0.002},
         ),
         training=dataclasses.replace(
             _SATELLITE,
-            ema_half_life_kimg=2.0,
+            ema_half_life_kimg=1.0,
             steps_per_call=16,
-            tick_kimg={4: 20, 16: 10, 32: 5},
+            tick_kimg={4: 12, 8: 6, 16: 2.5, 32: 1.4},
             grid_columns=8,
             grid_rows=6,
         ),

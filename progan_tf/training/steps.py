@@ -77,7 +77,7 @@ class TrainStep:
             )
         )
         self._ema_decay = config.training.ema_decay_at(batch_size)
-        self._loss = WassersteinGP(config.loss)
+        self.loss = WassersteinGP(config.loss)
         levels_to_come = config.network.final_level - level
         self._norm_scale = 2.0**-levels_to_come if config.loss.penalty_scale == "official" else 1.0
 
@@ -119,7 +119,7 @@ class TrainStep:
 
         fakes = self.generator([drawn.d_latents, labels, alpha])
         with tf.GradientTape() as tape:
-            d = self._loss.d_loss(discriminate, reals, fakes, labels, drawn.mix, self._norm_scale)
+            d = self.loss.d_loss(discriminate, reals, fakes, labels, drawn.mix, self._norm_scale)
             d_mean = tf.reduce_sum(d.loss) / self._batch_size
         d_learnt = self._learn(self._networks.d_optimizer, tape, d_mean, self._d_variables)
 
@@ -127,7 +127,7 @@ class TrainStep:
 
         with tf.GradientTape() as tape:
             fakes = self.generator([drawn.g_latents, drawn.g_labels, alpha])
-            g_loss = self._loss.g_loss(discriminate, fakes, drawn.g_labels)
+            g_loss = self.loss.g_loss(discriminate, fakes, drawn.g_labels)
             g_mean = tf.reduce_sum(g_loss) / self._batch_size
         g_learnt = self._learn(self._networks.g_optimizer, tape, g_mean, self._g_variables)
 
