@@ -6,6 +6,7 @@ Settings that depend on the resolution are mappings from a resolution to the val
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Iterable
@@ -88,6 +89,11 @@ class OptimizerConfig:
     epsilon: float = 1e-8
     reset_optimizer: bool = True  # moments and step counters at the start and the end of each fade
 
+    def __post_init__(self):
+        for name in ("beta1", "beta2"):
+            _require(0 <= getattr(self, name) < 1, f"optimizer.{name}", getattr(self, name), "from 0 to below 1")
+        _require(self.epsilon >= 0, "optimizer.epsilon", self.epsilon, "0 or more")
+
 
 @dataclasses.dataclass(frozen=True)
 class ScheduleConfig:
@@ -115,6 +121,8 @@ class ScheduleConfig:
                 values,
                 "powers of two from 4 on as resolutions",
             )
+        whole = all(size % 1 == 0 for size in self.batch_size.values())
+        _require(whole, "schedule.batch_size", self.batch_size, "whole numbers")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +146,9 @@ class TrainingConfig:
 
     def __post_init__(self):
         _require(0 <= self.ema_decay < 1, "training.ema_decay", self.ema_decay, "from 0 to below 1")
-        _require(self.steps_per_call >= 1, "training.steps_per_call", self.steps_per_call, "1 or more")
+        _require(self.ema_half_life_kimg >= 0, "training.ema_half_life_kimg", self.ema_half_life_kimg, "0 or more")
+        for name in ("steps_per_call", "grid_columns", "grid_rows"):
+            _require(getattr(self, name) >= 1, f"training.{name}", getattr(self, name), "1 or more")
         _require(self.keep_checkpoints >= 2, "training.keep_checkpoints", self.keep_checkpoints, "2 or more")
         _require(4 in self.tick_kimg, "training.tick_kimg", self.tick_kimg, "a value from resolution 4 on")
         _require(min(self.tick_kimg.values()) > 0, "training.tick_kimg", self.tick_kimg, "lengths over 0")
@@ -204,6 +214,7 @@ def to_dict(config: Config) -> dict[str, dict[str, Any]]:
 def from_dict(fields: dict[str, Any]) -> Config:
     """The inverse of `to_dict`. Raises InputError at an unknown section or field, or a value of the wrong type."""
     sections = {field.name: field.type for field in dataclasses.fields(Config)}
+    _require(isinstance(fields, dict), "config", repr(fields), "a mapping from sections to their fields")
     if unknown := set(fields) - set(sections):
         raise InputError(f"config has unknown sections {sorted(unknown)}; there are {', '.join(sections)}")
     return Config(**{name: _section(name, sections[name], values) for name, values in fields.items()})
@@ -222,6 +233,7 @@ def differences(a: Config, b: Config) -> list[str]:
 
 def _section(name: str, cls: type, values: dict[str, Any]) -> Any:
     hints = typing.get_type_hints(cls)
+    _require(isinstance(values, dict), f"config section {name}", repr(values), "a mapping from fields to values")
     if unknown := set(values) - set(hints):
         raise InputError(f"config section {name} has unknown fields {sorted(unknown)}; there are {', '.join(hints)}")
     return cls(**{field: _cast(f"{name}.{field}", hints[field], value) for field, value in values.items()})
@@ -246,11 +258,14 @@ def _cast(name: str, hint: Any, value: Any) -> Any:
             return value
     except (TypeError, ValueError, AttributeError):
         pass
-    wanted = "a mapping from resolutions to numbers" if hint == ByResolution else f"a value of type {hint.__name__}"
+    if hint == ByResolution:
+        wanted = "a mapping from resolutions to finite numbers"
+    else:
+        wanted = "a finite number" if hint is float else f"a value of type {hint.__name__}"
     raise InputError(f"{name} is {value!r}, which is not {wanted}")
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise TypeError(value)
     return value
