@@ -11,6 +11,7 @@ from pathlib import Path
 from absl import flags
 
 from data_prep import command_line, quietly
+from progan_tf.training import run_directory
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of the run, as experiments.train makes it.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Model folder; the export is its next version.", required=True)
@@ -18,12 +19,14 @@ _PRECISION = flags.DEFINE_enum(
     "precision",
     "float32",
     ["float32", "bfloat16"],
-    "Of hidden layers and their weights; bfloat16 halves the size and is exact to some grey levels only.",
+    "Of hidden layers and their weights; bfloat16 halves the size, for hardware that computes in it; pixels are a few "
+    "grey levels off then.",
 )
 
 
 def main() -> None:
     command_line.stop_on_sigterm()
+    run_directory.read_config(Path(_RUN_DIR.value))  # a mistyped folder is told before TensorFlow is loaded
     quietly.import_tensorflow()
     import tensorflow as tf
 
