@@ -1,0 +1,151 @@
+"""Images for people: rounding, bands, grids and files."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from progan_tf import imaging
+
+DEPTHS = [("uint8", 255), ("uint16", 65535)]
+
+
+@pytest.mark.parametrize("dtype, top", DEPTHS)
+def test_minus_one_and_one_are_the_ends_of_the_range(dtype, top):
+    pixels = imaging.to_pixels(np.float32([-1, 1]), dtype)
+    assert pixels.dtype == dtype
+    assert pixels.tolist() == [0, top]
+
+
+@pytest.mark.parametrize("dtype, top", DEPTHS)
+def test_what_lies_beyond_saturates(dtype, top):
+    values = np.float32([-1e30, -3, -1.001, 1.001, 3, 1e30, -np.inf, np.inf])
+    assert imaging.to_pixels(values, dtype).tolist() == [0, 0, 0, top, top, top, 0, top]
+
+
+@pytest.mark.parametrize("dtype, even", [("uint8", 128), ("uint16", 32768)])
+def test_zero_lies_half_way_and_goes_to_the_even_neighbour(dtype, even):
+    assert imaging.to_pixels(np.float32([0]), dtype).tolist() == [even]
+
+
+@pytest.mark.parametrize("dtype, top", DEPTHS)
+def test_values_go_to_the_nearest_integer_by_exact_arithmetic(dtype, top):
+    values = np.random.default_rng(0).uniform(-1, 1, 2000).astype(np.float32)
+    expected = [round((Fraction(float(value)) + 1) * Fraction(top, 2)) for value in values]
+    assert imaging.to_pixels(values, dtype).tolist() == expected
+
+
+@pytest.mark.parametrize("dtype, top", DEPTHS)
+def test_every_pixel_value_comes_back_from_the_networks_range(dtype, top):
+    pixels = np.arange(top + 1, dtype=dtype)
+    in_network = pixels.astype(np.float32) * np.float32(2 / top) - np.float32(1)
+    np.testing.assert_array_equal(imaging.to_pixels(in_network, dtype), pixels)
+
+
+@pytest.mark.parametrize("precision", ["float16", "float32", "float64"])
+def test_any_float_will_do(precision):
+    assert imaging.to_pixels(np.zeros((2, 4, 4, 3), precision)).shape == (2, 4, 4, 3)
+
+
+@pytest.mark.parametrize("channels", [4, 13])
+@pytest.mark.parametrize("bands", [(0, 1, 2), (3, 1, 0), (2,)])
+def test_only_the_bands_on_display_are_shown_in_their_order(channels, bands):
+    pixels = np.arange(2 * 4 * 4 * channels, dtype=np.uint8).reshape(2, 4, 4, channels)
+    shown = imaging.to_display(pixels, bands)
+    assert shown.shape == (2, 4, 4, len(bands))
+    for position, band in enumerate(bands):
+        np.testing.assert_array_equal(shown[..., position], pixels[..., band])
+
+
+def test_sixteen_bits_are_shown_by_their_upper_eight():
+    pixels = np.array([0, 255, 256, 511, 512, 32768, 65279, 65280, 65535], np.uint16)[:, None]
+    shown = imaging.to_display(pixels, (0,))
+    assert shown.dtype == np.uint8
+    assert shown[:, 0].tolist() == [0, 0, 1, 1, 2, 128, 254, 255, 255]
+
+
+def numbered(count: int, channels: int = 3) -> np.ndarray:
+    """Images of 2 x 3 pixels, each filled with its number, from 1."""
+    return np.broadcast_to(np.arange(1, count + 1, dtype=np.uint8)[:, None, None, None], (count, 2, 3, channels))
+
+
+def test_grid_goes_row_by_row_from_left_to_right():
+    sheet = imaging.grid(numbered(6), columns=3)
+    assert sheet.shape == (4, 9, 3)
+    expected = np.kron([[1, 2, 3], [4, 5, 6]], np.ones((2, 3), int))
+    for channel in range(3):
+        np.testing.assert_array_equal(sheet[..., channel], expected)
+
+
+def test_grid_keeps_every_image_upright():
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 1), np.uint8)
+    sheet = imaging.grid(images, columns=2, gap=3)
+    for number, image in enumerate(images):
+        top, left = (number // 2) * (4 + 3), (number % 2) * (6 + 3)
+        np.testing.assert_array_equal(sheet[top : top + 4, left : left + 6], image)
+
+
+def test_missing_images_are_black():
+    sheet = imaging.grid(numbered(4), columns=3)
+    assert sheet.shape == (4, 9, 3)
+    assert np.all(sheet[2:, 3:] == 0)
+
+
+def test_gaps_are_white_between_images_and_not_around_them():
+    sheet = imaging.grid(numbered(4), columns=2, gap=1)[..., 0]
+    np.testing.assert_array_equal(
+        sheet,
+        [
+            [1, 1, 1, 255, 2, 2, 2],
+            [1, 1, 1, 255, 2, 2, 2],
+            [255] * 7,
+            [3, 3, 3, 255, 4, 4, 4],
+            [3, 3, 3, 255, 4, 4, 4],
+        ],
+    )
+
+
+def test_a_row_that_is_not_full_is_as_wide_as_the_others():
+    assert imaging.grid(numbered(2), columns=5).shape == (2, 15, 3)
+
+
+def test_grid_of_sixteen_bits_has_gaps_of_its_own_white():
+    sheet = imaging.grid(numbered(2).astype(np.uint16), columns=2, gap=2)
+    assert sheet.dtype == np.uint16
+    assert np.all(sheet[:, 3:5] == 65535)
+
+
+def test_enlarge_repeats_every_pixel():
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 3), np.uint8)
+    expected = [np.kron(image, np.ones((5, 5, 1), np.uint8)) for image in images]
+    np.testing.assert_array_equal(imaging.enlarge(images, 5), expected)
+
+
+@pytest.mark.parametrize("channels, mode", [(1, "L"), (3, "RGB")])
+def test_png_files_hold_the_exact_pixels(tmp_path, channels, mode):
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8)
+    imaging.write_png(tmp_path / "image.png", image)
+    with Image.open(tmp_path / "image.png") as read:
+        assert (read.format, read.mode) == ("PNG", mode)
+        np.testing.assert_array_equal(np.asarray(read).reshape(image.shape), image)
+
+
+def test_writing_leaves_the_file_alone_behind_and_replaces_the_one_before(tmp_path):
+    for value in (1, 2):
+        imaging.write_png(tmp_path / "image.png", np.full((4, 4, 3), value, np.uint8))
+    assert [path.name for path in tmp_path.iterdir()] == ["image.png"]
+    assert np.all(np.asarray(Image.open(tmp_path / "image.png")) == 2)
+
+
+def test_a_write_that_fails_leaves_the_file_before_as_it_was(tmp_path, monkeypatch):
+    imaging.write_png(tmp_path / "image.png", np.full((4, 4, 3), 1, np.uint8))
+
+    def half_a_file(image, path, **options):
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", half_a_file)
+    with pytest.raises(OSError, match="no space"):
+        imaging.write_png(tmp_path / "image.png", np.full((4, 4, 3), 2, np.uint8))
+    assert np.all(np.asarray(Image.open(tmp_path / "image.png")) == 1)
