@@ -123,6 +123,7 @@ def batches(
         order = tf.argsort(tf.random.stateless_uniform([len(runs)], key))
         shards = tf.data.Dataset.from_tensor_slices(tuple(tf.gather(column, order) for column in columns))
         shuffle_seed = tf.random.stateless_uniform([], key, minval=None, maxval=None, dtype=tf.int64)
+        tf.random.set_seed(87654321)  # of this function's graph alone, or shuffle would mix in the program's
         shuffled = shards.flat_map(records.read_run).shuffle(buffer, seed=shuffle_seed)
         return shuffled.skip(tf.where(number == first_epoch, tf.constant(skipped, tf.int64), 0))
 
