@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 from absl import flags
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from data_prep import command_line, quietly
 from data_prep.progress import track
@@ -66,12 +64,13 @@ def main() -> None:
     shown = []
     for name, seed, pixels in track(frames, "generating", total, "images"):
         image = imaging.to_display(pixels, tuple(model.display_bands))
-        _write_png(output / name, image, model, seed)
+        imaging.write_png(output / name, image, _said(model, seed))
         if _GRID.value:
             shown.append(image)
     if _GRID.value:
         grid = imaging.grid(np.stack(shown), columns=math.ceil(math.sqrt(total)))
-        _write_png(output / "grid.png", grid, model, f"{_SEED.value} to {_SEED.value + _NUM.value - 1}")
+        seeds = f"{_SEED.value} to {_SEED.value + _NUM.value - 1}"
+        imaging.write_png(output / "grid.png", grid, _said(model, seeds))
     print(
         f"images   {output}: {total:,} of {model.resolution} x {model.resolution}, synthetic, of model {model.name} "
         f"({model.kimg:,.1f} kimg)"
@@ -119,15 +118,9 @@ def _load(folder: Path) -> Any:
         raise InputError(f"model {folder} is damaged ({error}); export it again") from error
 
 
-def _write_png(path: Path, image: np.ndarray, model: Description, seed: str) -> None:
-    """Writes an image [H, W, 1 or 3] uint8 that says what it is, whole or not at all."""
-    text = PngInfo()
-    said = {"SYNTHETIC": model.synthetic, "Model": model.name, "Seed": seed, "Truncation": str(_TRUNCATION.value)}
-    for key, value in said.items():
-        text.add_text(key, value)
-    temporary = path.with_name(path.name + ".tmp")
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary, format="PNG", pnginfo=text)
-    temporary.replace(path)
+def _said(model: Description, seed: str) -> dict[str, str]:
+    """What a PNG says of itself."""
+    return {"SYNTHETIC": model.synthetic, "Model": model.name, "Seed": seed, "Truncation": str(_TRUNCATION.value)}
 
 
 def _check_flags(model: Description) -> None:

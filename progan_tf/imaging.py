@@ -1,9 +1,11 @@
 """Images for people: from network values to pixels, grids, PNG files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 
 def to_pixels(images: np.ndarray, dtype: str = "uint8") -> np.ndarray:
@@ -35,8 +37,11 @@ def enlarge(images: np.ndarray, factor: int) -> np.ndarray:
     return images.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
-def write_png(path: Path, image: np.ndarray) -> None:
-    """Writes an image [H, W, 1 or 3] uint8, whole or not at all."""
+def write_png(path: Path, image: np.ndarray, text: Mapping[str, str] | None = None) -> None:
+    """Writes an image [H, W, 1 or 3] uint8 with `text` as metadata, whole or not at all."""
+    metadata = PngInfo()
+    for key, value in (text or {}).items():
+        metadata.add_text(key, value)
     temporary = path.with_name(path.name + ".tmp")
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary, format="PNG")
-    temporary.rename(path)
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary, format="PNG", pnginfo=metadata)
+    temporary.replace(path)

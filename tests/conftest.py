@@ -1,4 +1,4 @@
-"""Where the real data and the golden values lie, beside the project; tests that need them skip where they are absent."""
+"""Where real data and golden values lie, beside the project; tests that need them skip where they are absent."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the commands do
 
 SHARED = Path(__file__).parents[2] / "shared"
 

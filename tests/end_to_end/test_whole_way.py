@@ -1,0 +1,93 @@
+"""From images to new images by the commands alone: drawn scenes, real tiles of 64 and of 256 pixels."""
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep import procedural
+
+SETTINGS = {
+    "network.resolution": 8,
+    "network.latent_size": 8,
+    "network.fmap_base": 64,
+    "network.fmap_max": 8,
+    "schedule.stable_kimg": 0.064,
+    "schedule.fade_kimg": 0.128,
+    "schedule.total_kimg": 0.256,
+    "schedule.batch_size": 16,
+    "training.tick_kimg": 0.128,
+    "training.grid_columns": 4,
+    "training.grid_rows": 2,
+    "training.shuffle_mb": 16,
+}
+
+
+def run(module: str, **flags: object) -> str:
+    settings = flags.pop("settings", {})
+    words = [f"--{name}={value}" for name, value in flags.items()]
+    words += [f"--set={name}={value}" for name, value in settings.items()]
+    finished = subprocess.run([sys.executable, "-m", module, *words], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, f"{module}\n{finished.stdout}\n{finished.stderr}"
+    return finished.stdout
+
+
+def some(folder: Path, count: int, into: Path) -> Path:
+    """Every so-many-th image of a folder, copied."""
+    into.mkdir()
+    paths = sorted(folder.iterdir())
+    for path in itertools.islice(paths, 0, None, len(paths) // count):
+        shutil.copy(path, into / path.name)
+    for path in sorted(into.iterdir())[count:]:
+        path.unlink()
+    return into
+
+
+def scenes(into: Path) -> Path:
+    for _ in procedural.write_scenes(into, 4, size=256):
+        pass
+    return into
+
+
+def whole_way(images: Path, resolution: int, count: int, folder: Path, settings: dict) -> None:
+    data, runs, model, made = (folder / name for name in ("data", "run", "model", "made"))
+    run("data_prep.convert", input=images, output=data, resolution=resolution)
+    assert json.loads((data / "dataset.json").read_text())["images"] == {"train": count}
+    run("experiments.train", data_dir=data, run_dir=runs, preset="satellite_256", settings=settings)
+    printed = run("experiments.export", run_dir=runs, output=model)
+    assert "grey levels" in printed
+    run("experiments.generate", model=model, output=made, num=4, grid=True)
+    pictures = [np.asarray(Image.open(made / f"seed_{seed:06d}.png")) for seed in range(4)]
+    side = settings["network.resolution"]
+    assert {picture.shape for picture in pictures} == {(side, side, 3)}
+    assert len({picture.tobytes() for picture in pictures}) == 4
+    assert Image.open(made / "grid.png").size == (2 * side, 2 * side)
+
+
+def test_drawn_scenes(tmp_path):
+    whole_way(scenes(tmp_path / "images"), 64, 4 * 16, tmp_path, SETTINGS)
+
+
+def test_real_tiles_of_64(tiles64, tmp_path):
+    whole_way(some(tiles64, 200, tmp_path / "images"), 64, 200, tmp_path, SETTINGS)
+
+
+def test_real_tiles_of_256(tiles256, tmp_path):
+    whole_way(some(tiles256, 60, tmp_path / "images"), 256, 60, tmp_path, SETTINGS)
+
+
+@pytest.mark.slow
+def test_real_tiles_of_256_through_every_level(tiles256, tmp_path):
+    settings = SETTINGS | {
+        "network.resolution": 256,
+        "network.fmap_base": 512,
+        "schedule.total_kimg": 1.28,
+        "schedule.batch_size": 8,
+    }
+    whole_way(some(tiles256, 60, tmp_path / "images"), 256, 60, tmp_path, settings)
