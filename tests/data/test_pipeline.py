@@ -345,7 +345,7 @@ def test_other_levels_do_not_mind(own_dataset, damage):
 def test_reading_without_the_damaged_record_is_taken_up_anywhere(own_dataset):
     flip_a_bit(own_dataset)
     whole = order(own_dataset, 60, on_error="skip")
-    for start in (1, 21, 22, 30):
+    for start in (21, 30):
         assert order(own_dataset, 60 - start, on_error="skip", start=start) == whole[start:]
 
 
