@@ -53,10 +53,10 @@ def main() -> None:
         ("16 generated images and their grid", generated),
     ):
         print(f"  {where}  {what}")
-    print("Next, at full size (a GPU is wanted; docs in README.md):")
-    print(f"  python -m data_prep.convert --input={images} --output=data/mine --resolution=256")
-    print("  python -m experiments.train --data_dir=data/mine --run_dir=runs/mine --preset=satellite_256")
+    print("Next:")
     print(f"  python -m experiments.generate --model={model} --output=more --num=64 --seed=100 --grid")
+    print(f"  python -m experiments.train --data_dir={data} --run_dir=runs/lite --preset=lite_64  (64 x 64; a GPU helps)")
+    print("  README.md has the commands for 256 x 256")
 
 
 def _draw_scenes(folder: Path) -> Path:
