@@ -56,9 +56,9 @@ PRESETS: dict[str, Config] = {
     "demo_32": Config(
         network=NetworkConfig(resolution=32, latent_size=64, fmap_base=512, fmap_max=64),
         schedule=ScheduleConfig(
-            stable_kimg={4: 40, 8: 16, 16: 8},
-            fade_kimg={4: 16, 16: 8, 32: 5},
-            total_kimg=101,
+            stable_kimg={4: 24, 8: 12, 16: 8},
+            fade_kimg={4: 12, 16: 8, 32: 4},
+            total_kimg=74,
             batch_size={4: 64, 8: 32, 16: 16},
             learning_rate={4: 0.002},
         ),
@@ -66,7 +66,7 @@ PRESETS: dict[str, Config] = {
             _SATELLITE,
             ema_half_life_kimg=1.0,
             steps_per_call=16,
-            tick_kimg={4: 20, 8: 8, 16: 4, 32: 2.5},
+            tick_kimg={4: 12, 8: 6, 16: 4, 32: 2},
             grid_columns=8,
             grid_rows=6,
         ),

@@ -38,7 +38,7 @@ def draw(lines: list[dict[str, float]], path: Path) -> None:
             axis.plot(kimg, [line.get(name) for line in lines], marker=".", label=label)
         _mark_levels(axis, lines)
         axis.set_ylabel(title)
-        axis.legend(loc="upper right")
+        axis.legend(loc="best")
         axis.grid(alpha=0.3)
     axes[-1].set_xlabel("real images seen, thousands")
     temporary = path.with_name(path.name + ".tmp")
@@ -54,6 +54,6 @@ def _mark_levels(axis, lines: list[dict[str, float]]) -> None:
             seen.add(line["resolution"])
             axis.axvline(before["kimg"], color="grey", linewidth=0.8, linestyle=":")
             axis.annotate(
-                f" {line['resolution']} px", (before["kimg"], 1), xycoords=("data", "axes fraction"),
+                f" {line['resolution']} px", (before["kimg"], 0.97), xycoords=("data", "axes fraction"),
                 va="top", fontsize=8, color="grey",
             )  # fmt: skip
