@@ -51,7 +51,11 @@ def signatures(network: InferenceGenerator, description: Description) -> dict[st
 
     def serving_default(latents: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         count = tf.shape(latents)[0]
-        return {"images": pixels(latents, tf.ones([count]), _checked(labels, count, classes))}
+        # oneDNN's convolutions lose the shape of an empty batch, so there is always one row to compute.
+        missing = tf.maximum(1 - count, 0)
+        latents = tf.pad(latents, [[0, missing], [0, 0]])
+        labels = tf.pad(_checked(labels, count, classes), [[0, missing]])
+        return {"images": pixels(latents, tf.ones([count + missing]), labels)[:count]}
 
     def one_by_one(image_of_seed: Callable, output: tf.TensorSpec, *columns: tf.Tensor | None) -> tf.Tensor:
         seed, truncation, labels = columns
