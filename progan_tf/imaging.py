@@ -20,16 +20,14 @@ def to_display(pixels: np.ndarray, display_bands: tuple[int, ...]) -> np.ndarray
     return shown if shown.dtype == np.uint8 else (shown >> 8).astype(np.uint8)
 
 
-def grid(images: np.ndarray, columns: int, gap: int = 0) -> np.ndarray:
-    """Images [N, H, W, C] in rows of `columns`, `gap` white pixels between; missing ones in the last row are black."""
+def grid(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images [N, H, W, C] in rows of `columns`; missing ones in the last row are black."""
     count, height, width, channels = images.shape
     rows = -(-count // columns)
     cells = np.zeros((rows * columns, height, width, channels), images.dtype)
     cells[:count] = images
-    padded = np.pad(cells, ((0, 0), (0, gap), (0, gap), (0, 0)), constant_values=np.iinfo(images.dtype).max)
-    joined = padded.reshape(rows, columns, height + gap, width + gap, channels).swapaxes(1, 2)
-    whole = joined.reshape(rows * (height + gap), columns * (width + gap), channels)
-    return whole[: whole.shape[0] - gap, : whole.shape[1] - gap]
+    joined = cells.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return joined.reshape(rows * height, columns * width, channels)
 
 
 def enlarge(images: np.ndarray, factor: int) -> np.ndarray:

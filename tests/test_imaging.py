@@ -81,9 +81,9 @@ def test_grid_goes_row_by_row_from_left_to_right():
 
 def test_grid_keeps_every_image_upright():
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 1), np.uint8)
-    sheet = imaging.grid(images, columns=2, gap=3)
+    sheet = imaging.grid(images, columns=2)
     for number, image in enumerate(images):
-        top, left = (number // 2) * (4 + 3), (number % 2) * (6 + 3)
+        top, left = (number // 2) * 4, (number % 2) * 6
         np.testing.assert_array_equal(sheet[top : top + 4, left : left + 6], image)
 
 
@@ -93,28 +93,8 @@ def test_missing_images_are_black():
     assert np.all(sheet[2:, 3:] == 0)
 
 
-def test_gaps_are_white_between_images_and_not_around_them():
-    sheet = imaging.grid(numbered(4), columns=2, gap=1)[..., 0]
-    np.testing.assert_array_equal(
-        sheet,
-        [
-            [1, 1, 1, 255, 2, 2, 2],
-            [1, 1, 1, 255, 2, 2, 2],
-            [255] * 7,
-            [3, 3, 3, 255, 4, 4, 4],
-            [3, 3, 3, 255, 4, 4, 4],
-        ],
-    )
-
-
 def test_a_row_that_is_not_full_is_as_wide_as_the_others():
     assert imaging.grid(numbered(2), columns=5).shape == (2, 15, 3)
-
-
-def test_grid_of_sixteen_bits_has_gaps_of_its_own_white():
-    sheet = imaging.grid(numbered(2).astype(np.uint16), columns=2, gap=2)
-    assert sheet.dtype == np.uint16
-    assert np.all(sheet[:, 3:5] == 65535)
 
 
 def test_enlarge_repeats_every_pixel():

@@ -125,12 +125,12 @@ def resolve(config: Config, dataset: Dataset) -> Config:
         InputError: the dataset has no images of the resolution, other channels, or no labels where they are asked for.
     """
     manifest = dataset.manifest
-    network = config.network
+    network, labels = config.network, len(manifest.labels) if config.training.use_labels else 0
     network = dataclasses.replace(
         network,
         resolution=network.resolution or manifest.resolution,
         channels=network.channels or manifest.channels,
-        labels=network.labels or (len(manifest.labels) if config.training.use_labels else 0),
+        labels=network.labels or labels,
     )
     for level in range(schedule.FIRST_LEVEL, network.final_level + 1):
         manifest.shards(dataset.split, level)
@@ -139,9 +139,7 @@ def resolve(config: Config, dataset: Dataset) -> Config:
             f"network.channels is {network.channels}, the dataset has {manifest.channels}; "
             f"leave network.channels to the dataset"
         )
-    if network.labels != (len(manifest.labels) if config.training.use_labels else 0) or (
-        config.training.use_labels and not network.labels
-    ):
+    if network.labels != labels or (config.training.use_labels and not labels):
         raise InputError(
             f"the network has {network.labels} labels, the dataset {len(manifest.labels)}; convert with "
             f"--labels=folders and set training.use_labels=true, leaving network.labels alone"
