@@ -5,6 +5,9 @@ python -m experiments.demo --output=demo --images=my_tiles
 Each part is a command of its own, printed as it is run. Interrupted, the same command takes the work up again.
 """
 
+import contextlib
+import functools
+import os
 import shlex
 import signal
 import subprocess
@@ -61,12 +64,14 @@ def main() -> None:
 
 def _draw_scenes(folder: Path) -> Path:
     from data_prep import procedural
+    from data_prep.engines import local
     from data_prep.progress import track
 
     print(f"drawing {_SCENES} landscapes of {_SCENE_SIZE} x {_SCENE_SIZE} to {folder}")
-    scenes = procedural.write_scenes(folder, _SCENES, _SCENE_SIZE)
-    for _ in track(scenes, "scenes", _SCENES, "scenes"):
-        pass
+    draw = functools.partial(procedural.write_scene, folder, _SCENE_SIZE)
+    with contextlib.closing(local.run(draw, range(_SCENES), os.cpu_count() or 1)) as scenes:
+        for _ in track(scenes, "scenes", _SCENES, "scenes"):
+            pass
     return folder
 
 

@@ -52,18 +52,25 @@ def scene(seed: int, size: int = 512, kind: str | None = None) -> np.ndarray:
 def write_scenes(directory: str | Path, count: int, size: int = 512, seed: int = 0) -> Iterator[Path]:
     """Writes the scenes of seeds `seed` to `seed + count - 1`, kinds in turn, and yields each path once it is there.
 
-    The files are `<kind>_<seed>.png`. Each appears complete or not at all, and one that is there already in the right
-    size is kept, so that the work can be interrupted and repeated. Raises InputError as `scene` does.
+    Raises InputError as `scene` does.
     """
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
     for number in range(seed, seed + count):
-        path = directory / f"{KINDS[number % len(KINDS)]}_{number}.png"
-        if not _is_scene(path, size):
-            partial = path.with_suffix(".partial")
-            Image.fromarray(scene(number, size)).save(partial, format="PNG")
-            partial.replace(path)
-        yield path
+        yield write_scene(directory, size, number)
+
+
+def write_scene(directory: str | Path, size: int, seed: int) -> Path:
+    """Writes the scene of a seed as `<kind>_<seed>.png` and returns its path.
+
+    It appears complete or not at all, and one that is there already in the right size is kept, so that the work can be
+    interrupted and repeated. Raises InputError as `scene` does.
+    """
+    path = Path(directory, f"{KINDS[seed % len(KINDS)]}_{seed}.png")
+    if not _is_scene(path, size):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        Image.fromarray(scene(seed, size)).save(partial, format="PNG")
+        partial.replace(path)
+    return path
 
 
 def _is_scene(path: Path, size: int) -> bool:
