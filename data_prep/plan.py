@@ -1,82 +1,132 @@
-"""Which tile goes into which shard: a pure function of the surveyed files and the flags."""
+"""Which tile goes into which shard: a pure function of the tiles that were cut and the flags."""
 
+import collections
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from data_prep import duplicates, splits
+from data_prep.cutting import Cut, CutTile
 from data_prep.job import Job
-from data_prep.sources.source import Listing, Survey
+from data_prep.sources.source import Listing
+from progan_tf.data.place import NEIGHBOURS
 from progan_tf.errors import InputError
 
-SHARD_BYTES = 128 << 20  # of the highest level: what one worker holds in memory, and what readers like
+SHARD_BYTES = 128 << 20  # of the highest level: what readers like
 _SMALL_SHARD_TILES, _SMALL_SHARDS = 256, 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Tile:
-    """One image of the dataset: a window of an input file. `label` is the class index."""
+class PlannedTile:
+    """One image of the dataset: `label` is the class index, `neighbours` the keys around it, row by row, or ""."""
 
-    file: str
-    window: int
+    tile: CutTile
     label: int | None
+    neighbours: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """The tiles of shard `index` of `count`, in the order of its records."""
+    """The tiles of shard `index` of `count` of a split, in the order of its records."""
 
+    split: str
     index: int
     count: int
-    tiles: tuple[Tile, ...]
+    tiles: tuple[PlannedTile, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All tiles of all usable `files` in their final `order`, cut into `shard_count` parts, equal to within one tile.
+    """All tiles that are kept, each split in its final order and cut into parts equal to within one tile.
 
-    `surveyed` counts all input files, bad ones too. Tiles are numbered file by file; those of `files[i]` are
-    `first_tile[i]` up to `first_tile[i + 1]`.
+    `dropped` tells by key why tiles were left out on purpose; `found` counts all tiles before that.
     """
 
-    surveyed: int
-    files: tuple[Survey, ...]
-    first_tile: np.ndarray
-    order: np.ndarray
-    shard_count: int
-    channels: int
+    splits: dict[str, tuple[CutTile, ...]]
+    shard_counts: dict[str, int]
     labels: tuple[str, ...]
+    dropped: dict[str, str]
+    found: int
+    reach: int | None
 
-    def shard(self, index: int) -> Shard:
-        begin, end = (i * len(self.order) // self.shard_count for i in (index, index + 1))
-        numbers = self.order[begin:end]
-        files = np.searchsorted(self.first_tile, numbers, side="right") - 1
-        return Shard(index, self.shard_count, tuple(self._tile(*pair) for pair in zip(files, numbers, strict=True)))
+    def shards(self) -> list[tuple[str, int]]:
+        """(split, index) of every shard."""
+        return [(split, index) for split, count in self.shard_counts.items() for index in range(count)]
 
-    def _tile(self, file: int, number: int) -> Tile:
-        survey = self.files[file]
-        label = self.labels.index(survey.label) if self.labels else None
-        return Tile(survey.file, int(number - self.first_tile[file]), label)
+    def tiles(self, split: str, index: int) -> tuple[CutTile, ...]:
+        """The tiles of one shard, in order."""
+        tiles, count = self.splits[split], self.shard_counts[split]
+        begin, end = (i * len(tiles) // count for i in (index, index + 1))
+        return tiles[begin:end]
 
 
-def make(job: Job, surveys: list[Survey]) -> Plan:
-    """Shuffles all tiles by the job's seed and cuts them into shards.
+def make(job: Job, cuts: Sequence[Cut], bad: dict[str, str], tile_bytes: int) -> Plan:
+    """Leaves out copies and tiles on the border of splits, shuffles by the job's seed, cuts into shards.
 
     Raises:
-        InputError: no tile at all, or fewer tiles than shards asked for.
+        InputError: no tile at all, none to train on, or fewer tiles than shards asked for.
     """
-    files = tuple(sorted((survey for survey in surveys if survey.windows), key=lambda survey: survey.file))
-    first_tile = np.cumsum([0] + [survey.windows for survey in files])
-    order = np.random.default_rng(job.seed).permutation(first_tile[-1])[: job.max_tiles or None]
-    if not len(order):
-        raise InputError(f"input {job.input} holds no image that can be used; each has its reason in rejected.jsonl")
-    channels = 3 if any(survey.colour for survey in files) else 1
-    shard_count = job.shards or automatic_shards(len(order), channels * job.resolution**2)
-    if shard_count > len(order):
-        raise InputError(f"shards {shard_count} are more than the {len(order)} images; choose fewer, or 0")
-    labels = tuple(sorted({survey.label for survey in files})) if job.labels != "none" else ()
-    return Plan(len(surveys), files, first_tile, order, shard_count, channels, labels)
+    tiles = [tile for cut in sorted(cuts, key=lambda cut: cut.part) for tile in cut.tiles if tile.file not in bad]
+    dropped = {key: reason for cut in cuts for key, reason in cut.dropped.items()}
+    found = len(tiles) + len(dropped)
+    kept = _without(tiles, duplicates.exact([tile.digest for tile in tiles]), "duplicate", dropped)
+    if job.near_duplicates == "drop":
+        kept = _without(kept, duplicates.near([tile.looks for tile in kept]), "near duplicate", dropped)
+    if not kept:
+        raise InputError(
+            f"input {job.input} leaves no image: {found} tiles found, dropped {counts(dropped) or 'none'}, "
+            f"{len(bad)} files rejected; rejected.jsonl and dropped.jsonl give the reasons"
+        )
+    places = splits.assign(kept, job.splits, job.split_cell_km, job.seed)
+    dropped |= {tile.key: "split border" for tile, split in zip(kept, places, strict=True) if split is None}
+    order = np.random.default_rng(job.seed).permutation(len(kept))
+    order = [number for number in order if places[number]][: job.max_tiles or None]
+    names = [name for name, _ in job.splits] or ["train"]
+    in_split = {name: tuple(kept[n] for n in order if places[n] == name) for name in names}
+    in_split = {name: chosen for name, chosen in in_split.items() if chosen}
+    if "train" not in in_split:
+        raise InputError(f"max_tiles {job.max_tiles} leaves training empty; take more")
+    if job.shards > len(in_split["train"]):
+        raise InputError(f"shards {job.shards} are more than the {len(in_split['train'])} images; choose fewer, or 0")
+    shard_counts = {
+        name: min(job.shards, len(chosen)) or automatic_shards(len(chosen), tile_bytes)
+        for name, chosen in in_split.items()
+    }
+    labels = tuple(sorted({tile.label for tile in kept if tile.label is not None})) if job.labels != "none" else ()
+    reach = job.resolution // job.step if job.resolution % job.step == 0 else None
+    return Plan(in_split, shard_counts, labels, dropped, found, reach)
+
+
+def shards(plan: Plan, wanted: Sequence[tuple[str, int]]) -> Iterator[Shard]:
+    """Yields the `wanted` shards of a plan, one after the other."""
+    indices: dict[str, dict[tuple[str, int, int], str]] = {}
+    for split, index in wanted:
+        if split not in indices:
+            indices = {split: {(tile.scene, tile.row, tile.column): tile.key for tile in plan.splits[split]}}
+        planned = (
+            PlannedTile(
+                tile,
+                plan.labels.index(tile.label) if plan.labels else None,
+                neighbours(tile, indices[split], plan.reach),
+            )
+            for tile in plan.tiles(split, index)
+        )
+        yield Shard(split, index, plan.shard_counts[split], tuple(planned))
+
+
+def neighbours(tile: CutTile, index: dict[tuple[str, int, int], str], reach: int | None) -> tuple[str, ...]:
+    """Keys of the eight tiles around one, "" where there is none; tiles `reach` rows or columns on touch it."""
+    if reach is None:
+        return ("",) * len(NEIGHBOURS)
+    return tuple(index.get((tile.scene, tile.row + r * reach, tile.column + c * reach), "") for r, c in NEIGHBOURS)
+
+
+def counts(dropped: dict[str, str]) -> dict[str, int]:
+    """How many tiles were dropped for which kind of reason."""
+    return dict(sorted(collections.Counter(reason.partition(" of ")[0] for reason in dropped.values()).items()))
 
 
 def automatic_shards(tiles: int, tile_bytes: int) -> int:
@@ -86,14 +136,20 @@ def automatic_shards(tiles: int, tile_bytes: int) -> int:
     return max(for_size, for_spread)
 
 
-def _power_of_two(least: int) -> int:
-    return 1 << (least - 1).bit_length()
-
-
 def fingerprint(job: Job, listing: Listing) -> str:
     """Digest of all that decides the dataset's bytes: flags, and names and sizes of the input files."""
-    asked = [job.resolution, job.fit, job.labels, job.dataset_name, job.shards, job.seed, job.max_tiles]
-    digest = hashlib.sha256(json.dumps(asked).encode())
+    digest = hashlib.sha256(json.dumps(job.recipe(), sort_keys=True).encode())
     for file in listing.files:
         digest.update(json.dumps(file).encode())
     return digest.hexdigest()
+
+
+def _without(tiles: list[CutTile], copies: dict[int, int], what: str, dropped: dict[str, str]) -> list[CutTile]:
+    """The tiles that are no copies; the others are listed in `dropped`."""
+    for number, original in copies.items():
+        dropped[tiles[number].key] = f"{what} of {tiles[original].key}"
+    return [tile for number, tile in enumerate(tiles) if number not in copies]
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << (least - 1).bit_length()

@@ -1,31 +1,38 @@
-"""The input files that could not be used: their list, and how many are too many."""
+"""What was left out, with the reason: input files that could not be used, and tiles dropped on purpose."""
 
 import json
-from pathlib import Path
 
-from data_prep.files import replace
+from data_prep import files
 from progan_tf.errors import InputError
 
-FILENAME = "rejected.jsonl"
+FILENAME, DROPPED_FILENAME = "rejected.jsonl", "dropped.jsonl"
 
 
 def save(output: str, rejected: dict[str, str]) -> None:
-    """Lists files and reasons in `output`, one JSON object a line; there is no list where there are none."""
-    path = Path(output, FILENAME)
-    if rejected:
-        replace(path, "".join(json.dumps({"file": file, "reason": rejected[file]}) + "\n" for file in sorted(rejected)))
-    else:
-        path.unlink(missing_ok=True)
+    """Lists bad files in `output`, one JSON object a line; there is no list where there are none."""
+    _save(files.join(output, FILENAME), "file", rejected)
 
 
-def check(output: str, rejected: dict[str, str], files: int, max_bad_fraction: float) -> None:
-    """Raises InputError, the list saved, where more than `max_bad_fraction` of all `files` are rejected."""
-    if len(rejected) <= max_bad_fraction * files:
+def save_dropped(output: str, dropped: dict[str, str]) -> None:
+    """Lists tiles dropped by policy in `output`, in the same way."""
+    _save(files.join(output, DROPPED_FILENAME), "key", dropped)
+
+
+def check(output: str, rejected: dict[str, str], count: int, max_bad_fraction: float) -> None:
+    """Raises InputError, the list saved, where more than `max_bad_fraction` of all `count` files are rejected."""
+    if len(rejected) <= max_bad_fraction * count:
         return
     save(output, rejected)
     first = min(rejected)
     raise InputError(
-        f"{len(rejected)} of {files} files cannot be used, more than max_bad_fraction={max_bad_fraction:g} allows "
-        f"(first {first}: {rejected[first]}); {Path(output, FILENAME)} lists them: "
+        f"{len(rejected)} of {count} files cannot be used, more than max_bad_fraction={max_bad_fraction:g} allows "
+        f"(first {first}: {rejected[first]}); {files.join(output, FILENAME)} lists them: "
         "take them out, or raise --max_bad_fraction"
     )
+
+
+def _save(path: str, name: str, reasons: dict[str, str]) -> None:
+    if reasons:
+        files.replace(path, "".join(json.dumps({name: key, "reason": reasons[key]}) + "\n" for key in sorted(reasons)))
+    else:
+        files.remove(path)

@@ -1,78 +1,99 @@
-"""Writes one shard, all levels of it: the unit of work, of parallelism and of resuming."""
+"""Writes one shard, all levels of it, from tiles laid aside: a unit of parallelism and of resuming."""
 
 import contextlib
 import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from data_prep.files import replace
+from data_prep import cutting, files
 from data_prep.mipmaps import mipmaps
-from data_prep.plan import SHARD_BYTES, Shard, Tile
-from data_prep.sources.source import Source, UnusableFile
+from data_prep.plan import PlannedTile, Shard
 from data_prep.work_folder import work_path
 from progan_tf.data import manifest, records
-
-SPLIT = "train"
+from progan_tf.data.place import Place
 
 
 @dataclasses.dataclass(frozen=True)
 class Written:
-    """What became of shard `index`: its files, one a level, and the input files `rejected` while reading it."""
+    """The files of shard `index` of a split, one a level."""
 
+    split: str
     index: int
     files: tuple[manifest.Shard, ...]
-    rejected: dict[str, str]
 
     @property
     def images(self) -> int:
         return self.files[0].images
 
 
-def write(shard: Shard, source: Source, output: str, name: str, resolution: int, channels: int) -> Written:
-    """Writes the files of `shard` under `output`, whole or not at all, and the note that it is done.
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What all shards of a dataset have in common."""
 
-    An input file that proves bad leaves its tiles out; nothing else moves.
-    """
-    levels = range(2, resolution.bit_length())
-    finals = {level: f"{SPLIT}/{_file_name(name, level, shard)}" for level in levels}
-    partial = {level: work_path(output, f"{level}-{shard.index}.{os.getpid()}") for level in levels}
-    images, rejected = 0, {}
+    output: str
+    name: str
+    resolution: int
+    channels: int
+    dtype: str
+    encoding: str
+
+    @property
+    def levels(self) -> range:
+        return range(2, self.resolution.bit_length())
+
+
+def write(shard: Shard, layout: Layout) -> Written:
+    """Writes the files of `shard`, whole or not at all, and the note that it is done."""
+    output = layout.output
+    partial = {
+        level: work_path(output, f"{shard.split}-{level}-{shard.index}.{os.getpid()}") for level in layout.levels
+    }
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(tf.io.TFRecordWriter(str(partial[level]))) for level in reversed(levels)]
-        for label, key, image in _read(shard.tiles, source, resolution, channels, rejected):
-            images += 1
+        writers = [stack.enter_context(tf.io.TFRecordWriter(partial[level])) for level in reversed(layout.levels)]
+        for planned in shard.tiles:
+            image, place = _image(planned, layout), _place(planned)
             for writer, lower in zip(writers, mipmaps(image), strict=True):
-                writer.write(records.serialize(lower, key=key, label=label))
-    files = []
-    for level in levels:
-        with partial[level].open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        files.append(manifest.Shard(finals[level], level, images, partial[level].stat().st_size, digest))
-        partial[level].replace(Path(output, finals[level]))
-    written = Written(shard.index, tuple(files), rejected)
-    replace(_note(output, shard.index), json.dumps(dataclasses.asdict(written)))
+                record = records.serialize(
+                    lower, key=planned.tile.key, label=planned.label, place=place, encoding=layout.encoding
+                )
+                writer.write(record)
+    listed = []
+    for level in layout.levels:
+        final = f"{shard.split}/{_file_name(layout.name, level, shard)}"
+        size, digest = files.size(partial[level]), checksum(partial[level])
+        listed.append(manifest.Shard(final, level, len(shard.tiles), size, digest))
+        files.move(partial[level], files.join(output, final))
+    written = Written(shard.split, shard.index, tuple(listed))
+    files.replace(_note(output, shard.split, shard.index), json.dumps(dataclasses.asdict(written)))
     return written
 
 
-def finished(output: str, index: int) -> Written | None:
-    """What an earlier run wrote of shard `index`, if it finished it and its files are still there in full."""
-    note = _note(output, index)
-    if not note.exists():
+def finished(output: str, split: str, index: int) -> Written | None:
+    """What an earlier run wrote of a shard, if it finished it and its files are still there in full."""
+    note = _note(output, split, index)
+    if not files.exists(note):
         return None
-    fields = json.loads(note.read_text())
-    files = tuple(manifest.Shard(**file) for file in fields["files"])
-    whole = all(Path(output, f.file).is_file() and Path(output, f.file).stat().st_size == f.bytes for f in files)
-    return Written(index, files, fields["rejected"]) if whole else None
+    fields = json.loads(files.read_text(note))
+    listed = tuple(manifest.Shard(**file) for file in fields["files"])
+    whole = all(files.is_file_of(files.join(output, file.file), file.bytes) for file in listed)
+    return Written(split, index, listed) if whole else None
 
 
-def _note(output: str, index: int) -> Path:
-    return work_path(output, f"shard-{index:05d}.json")
+def checksum(path: str) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with files.open_file(path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _note(output: str, split: str, index: int) -> str:
+    return work_path(output, f"shard-{split}-{index:05d}.json")
 
 
 def _file_name(name: str, level: int, shard: Shard) -> str:
@@ -80,25 +101,14 @@ def _file_name(name: str, level: int, shard: Shard) -> str:
     return f"{name}-r{level:02d}{part}.tfrecords"
 
 
-def _read(
-    tiles: tuple[Tile, ...], source: Source, resolution: int, channels: int, rejected: dict[str, str]
-) -> Iterator[tuple[int | None, str, np.ndarray]]:
-    """Label, key and pixels of each tile, in order; bad files go into `rejected`.
+def _image(planned: PlannedTile, layout: Layout) -> np.ndarray:
+    shape = (layout.resolution, layout.resolution, layout.channels)
+    size = int(np.prod(shape)) * np.dtype(layout.dtype).itemsize
+    with files.open_file(cutting.raw_path(layout.output, planned.tile.part), "rb") as spool:
+        spool.seek(planned.tile.slot * size)
+        return np.frombuffer(spool.read(size), layout.dtype).reshape(shape)
 
-    A block of tiles is read at once and file by file, so that a file is decoded once a block, not once a tile.
-    """
-    block = max(1, SHARD_BYTES // (channels * resolution**2))
-    for begin in range(0, len(tiles), block):
-        windows: dict[str, list[int]] = {}
-        for tile in tiles[begin : begin + block]:
-            windows.setdefault(tile.file, []).append(tile.window)
-        images = {}
-        for file in windows:
-            try:
-                read = source.read(file, windows[file], channels)
-                images |= {(file, window): image for window, image in zip(windows[file], read, strict=True)}
-            except UnusableFile as error:
-                rejected[file] = str(error)
-        for tile in tiles[begin : begin + block]:
-            if (tile.file, tile.window) in images:
-                yield tile.label, *images[tile.file, tile.window]
+
+def _place(planned: PlannedTile) -> Place:
+    tile = planned.tile
+    return Place(tile.scene, tile.row, tile.column, tile.bounds, tile.crs, planned.neighbours)

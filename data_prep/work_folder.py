@@ -2,11 +2,9 @@
 
 import json
 import os
-import shutil
-from pathlib import Path
+from collections.abc import Sequence
 
-from data_prep import rejected
-from data_prep.files import replace
+from data_prep import files, rejected
 from progan_tf.errors import InputError
 
 _FOLDER, _PLAN = ".convert", "plan.json"
@@ -19,31 +17,31 @@ def is_complete(output: str, fingerprint: str) -> bool:
     Raises:
         InputError: it holds anything else, which is left alone.
     """
-    folder = Path(output)
-    if not folder.exists():
+    if not files.exists(output):
         return False
-    if not folder.is_dir():
+    if not files.is_folder(output):
         raise InputError(f"output {output} is a file; choose a folder")
-    if (folder / _MANIFEST).exists():
-        if _fingerprint_in(folder / _MANIFEST, "source") == fingerprint:
+    if files.exists(files.join(output, _MANIFEST)):
+        if _fingerprint_in(files.join(output, _MANIFEST), "source") == fingerprint:
             return True
         raise InputError(f"output {output} holds another dataset (other images or flags); choose another folder")
-    if (folder / _FOLDER / _PLAN).exists():
-        if _fingerprint_in(folder / _FOLDER / _PLAN) == fingerprint:
+    if files.exists(work_path(output, _PLAN)):
+        if _fingerprint_in(work_path(output, _PLAN)) == fingerprint:
             return False
         raise InputError(
             f"output {output} holds an unfinished conversion of other images or flags; "
             "repeat those, or delete it, or choose another folder"
         )
-    found = sorted(path.name for path in folder.iterdir() if path.name not in (_FOLDER, rejected.FILENAME))
+    ours = (_FOLDER, rejected.FILENAME, rejected.DROPPED_FILENAME)
+    found = [name for name in files.list_folder(output) if name not in ours]
     if found:
         raise InputError(f"output {output} is not empty (it holds {found[0]}); choose an empty or a new folder")
     return False
 
 
-def _fingerprint_in(path: Path, *keys: str) -> str | None:
+def _fingerprint_in(path: str, *keys: str) -> str | None:
     try:
-        fields = json.loads(path.read_text())
+        fields = json.loads(files.read_text(path))
         for key in keys:
             fields = fields[key]
         return fields["fingerprint"]
@@ -54,25 +52,33 @@ def _fingerprint_in(path: Path, *keys: str) -> str | None:
 def make_output(output: str) -> None:
     """Makes the folder `output`. Raises InputError where that is impossible or it cannot be written to."""
     try:
-        Path(output).mkdir(parents=True, exist_ok=True)
+        files.make_folder(output)
     except OSError as error:
         raise InputError(f"output {output} cannot be made: {error.strerror}; choose another folder") from error
-    if not os.access(output, os.W_OK | os.X_OK):
+    if not files.is_remote(output) and not os.access(output, os.W_OK | os.X_OK):
         raise InputError(f"output {output} cannot be written to; choose another folder")
 
 
-def begin(output: str, fingerprint: str, split: str) -> None:
-    """Makes the folders that shards are written to."""
-    Path(output, _FOLDER).mkdir(exist_ok=True)
-    Path(output, split).mkdir(exist_ok=True)
-    replace(work_path(output, _PLAN), json.dumps({"fingerprint": fingerprint}))
+def begin(output: str, fingerprint: str) -> None:
+    """Makes the folder that unfinished work is kept in; half-written files of a killed run in it are removed."""
+    files.make_folder(work_path(output))
+    for name in files.list_folder(work_path(output)):
+        if not name.endswith((".json", ".raw")):
+            files.remove(work_path(output, name))
+    files.replace(work_path(output, _PLAN), json.dumps({"fingerprint": fingerprint}))
+
+
+def make_splits(output: str, splits: Sequence[str]) -> None:
+    """Makes the folders that shards go to."""
+    for split in splits:
+        files.make_folder(files.join(output, split))
 
 
 def remove(output: str) -> None:
     """Removes the work folder: the conversion is over."""
-    shutil.rmtree(Path(output, _FOLDER), ignore_errors=True)
+    files.remove(work_path(output))
 
 
-def work_path(output: str, name: str) -> Path:
+def work_path(output: str, *names: str) -> str:
     """A path inside the work folder."""
-    return Path(output, _FOLDER, name)
+    return files.join(output, _FOLDER, *names)

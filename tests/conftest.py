@@ -33,3 +33,9 @@ def tiles64() -> Path:
 def tiles256() -> Path:
     """Tiles of 256 x 256, UC Merced and Dubai."""
     return _shared("data/tiles256")
+
+
+@pytest.fixture(scope="session")
+def scenes() -> Path:
+    """Landsat, NAIP and other scenes as GeoTIFF, 8 and 16 bits."""
+    return _shared("data/scenes")

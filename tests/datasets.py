@@ -9,6 +9,7 @@ import tensorflow as tf
 from data_prep import procedural
 from progan_tf.data import manifest as manifests
 from progan_tf.data import records
+from progan_tf.data.bands import band_names, display_bands
 from progan_tf.data.manifest import Manifest, Shard
 
 
@@ -45,8 +46,8 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None = None, sha
             resolution=resolution,
             channels=channels,
             dtype=str(images.dtype),
-            bands=manifests.band_names(channels),
-            display_bands=manifests.display_bands(channels),
+            bands=band_names(channels),
+            display_bands=display_bands(band_names(channels)),
             splits={"train": tuple(listed)},
             labels=tuple(f"class {i}" for i in range(max(labels) + 1)) if labels else (),
         ),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConfig
-from progan_tf.data import manifest as manifests
+from progan_tf.data.bands import band_names, display_bands
 from progan_tf.networks.generator import Generator
 from progan_tf.training import checkpoints, run_directory
 from progan_tf.training.progress import Progress
@@ -28,8 +28,8 @@ def write(
         "resolution": resolution,
         "channels": channels,
         "dtype": dtype,
-        "bands": list(manifests.band_names(channels)),
-        "display_bands": list(manifests.display_bands(channels)),
+        "bands": list(band_names(channels)),
+        "display_bands": list(display_bands(band_names(channels))),
         "labels": [f"class {label}" for label in range(labels)],
         "scaling": None,
     }

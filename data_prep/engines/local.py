@@ -4,7 +4,7 @@ An engine takes a picklable function, the items and how many run at once, and yi
 ready. What is computed must not depend on that order.
 """
 
-import concurrent.futures
+import concurrent.futures.process
 import itertools
 import multiprocessing
 import os
@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import TypeVar
+
+from progan_tf.errors import Failed
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
@@ -43,6 +45,10 @@ def run(
             for future in done:
                 yield future.result()
         pool.shutdown()
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise Failed(
+            "a worker process was killed, as a rule for want of memory; run the same command again with fewer --workers"
+        ) from error
     finally:
         our_end.close()
         pool.shutdown(cancel_futures=True)

@@ -1,118 +1,128 @@
 """A folder of PNG, JPEG, BMP, WebP and 8-bit TIFF images, sub-folders included.
 
 Orientation in EXIF is ignored: a view from above has no up, and the pixels stay where the sensor put them. Alpha is
-dropped, palettes are expanded. Files and folders whose name begins with a dot are passed over.
+dropped, palettes are expanded.
 """
 
 import contextlib
 import dataclasses
-import os
+import math
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from data_prep.sources.source import Listing, Survey, UnusableFile
+from data_prep import files
+from data_prep.job import Job
+from data_prep.sources import IMAGE_SUFFIXES, inputs, squares
+from data_prep.sources.file_grid import FileGrid, GridPlace
+from data_prep.sources.source import Form, Listing, Survey, Tile, UnusableFile
+from progan_tf.data.bands import band_names, display_bands
 from progan_tf.errors import InputError
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 _GREY, _COLOUR, _ALPHA = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA"), ("LA", "PA", "RGBA")
-
-Box = tuple[int, int, int, int]  # left, top, right, bottom
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # a link to nothing, for one; the survey says so
-        return 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """Images under `root`, cut to squares of `resolution` by `fit` (see data_prep.job); keys are relative paths.
+    """Images that `given` names, cut to squares of `resolution` by `fit` (see data_prep.job); keys are relative paths.
 
     Tiles are counted row by row from the top left corner, what is left at the right and the bottom is not used. Their
-    key is `path#row_column`; an image that is one tile, crop or resize has its path alone.
+    key is `path#row_column`; an image that is one tile, crop or resize has its path alone. Every image is a scene of
+    its own, unless `grid` says where it lies among the others.
     """
 
-    root: str
+    given: str
     resolution: int
-    fit: str
+    fit: str = "tile"
+    step: int = 0
     labels: bool = False
+    grid: FileGrid | None = None
+    kind = "folder"
+
+    @classmethod
+    def of(cls, job: Job) -> "Folder":
+        """Raises InputError where the grid pattern cannot be used."""
+        grid = FileGrid(job.grid_pattern) if job.grid_pattern else None
+        return cls(job.input, job.resolution, job.fit, job.step, job.labels == "folders", grid)
 
     def listing(self) -> Listing:
-        files, ignored, visited = [], 0, set()
-
-        def fail(error: OSError) -> None:
-            raise InputError(f"{error.filename} cannot be listed: {error.strerror}; make it readable") from error
-
-        for folder, subfolders, names in os.walk(self.root, onerror=fail, followlinks=True):
-            identity = (Path(folder).stat().st_dev, Path(folder).stat().st_ino)
-            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-            if identity in visited:  # a link back to a folder already seen
-                subfolders.clear()
-                continue
-            visited.add(identity)
-            for name in names:
-                path = Path(folder, name)
-                if name.startswith(".") or path.suffix.lower() not in _SUFFIXES:
-                    ignored += 1
-                else:
-                    files.append((path.relative_to(self.root).as_posix(), _size(path)))
-        return Listing(tuple(sorted(files)), ignored)
+        return inputs.listing(self.given, IMAGE_SUFFIXES)
 
     def survey(self, file: str) -> Survey:
         try:
-            label = self._label(file)
+            self._label(file)
             with self._opened(file) as image:
+                if self.grid:
+                    self._grid_place(file, *image.size)
                 return Survey(
                     file,
-                    windows=len(self._boxes(image)),
-                    colour=image.mode in _COLOUR,
+                    tiles=squares.count(image.height, image.width, self.resolution, self.fit, self._step),
+                    bands=band_names(3 if image.mode in _COLOUR else 1),
                     alpha=image.mode in _ALPHA or "transparency" in image.info,
-                    label=label,
                 )
         except UnusableFile as error:
             return Survey(file, rejected=str(error))
 
-    def read(self, file: str, windows: Sequence[int], channels: int) -> list[tuple[str, np.ndarray]]:
-        mode = "L" if channels == 1 else "RGB"
+    def agree(self, surveys: Sequence[Survey]) -> Form:
+        if self.grid and len({survey.tiles for survey in surveys}) > 1:
+            one, other = (pick(surveys, key=lambda survey: survey.tiles) for pick in (min, max))
+            raise InputError(
+                f"{one.file} is smaller than {other.file}; with grid_pattern all images are of one size: take the "
+                "others out, or convert them apart"
+            )
+        channels = max(len(survey.bands) for survey in surveys)  # grey images among coloured ones become coloured
+        return Form(band_names(channels), display_bands(band_names(channels)), "uint8")
+
+    def read(self, file: str, part: int, form: Form) -> Iterator[Tile]:
         with self._opened(file) as image:
-            boxes = self._boxes(image)
-            if max(windows) >= len(boxes):
-                raise UnusableFile("the file changed while it was being converted")
-            return [
-                (self._key(file, image, boxes[window]), self._cut(image, boxes[window], mode)) for window in windows
-            ]
+            label = self._label(file)
+            pixels = np.asarray(image.convert(_mode(form))).reshape(image.height, image.width, -1)
+            place = self._grid_place(file, *image.size) if self.grid else None
+            for row, column, square, whole in squares.squares(pixels, self.resolution, self.fit, self._step):
+                key = file if whole else f"{file}#{row}_{column}"
+                if place:
+                    yield Tile(key, square, label=label, **place.within(row, column))
+                else:
+                    yield Tile(key, square, file, row, column, label)
+
+    def sample(self, file: str, side: int, form: Form) -> np.ndarray:
+        with self._opened(file) as image:
+            pixels = np.asarray(image.convert(_mode(form))).reshape(image.height, image.width, -1)
+            every = max(1, math.ceil(max(image.size) / side))
+            return pixels[::every, ::every].reshape(-1, pixels.shape[-1])
+
+    @property
+    def _step(self) -> int:
+        return self.step or self.resolution
 
     def _label(self, file: str) -> str | None:
-        if not self.labels:
-            return None
-        folder, _, inside = file.partition("/")
-        if not inside:
-            raise UnusableFile("lies in no sub-folder, so it has no label")
-        return folder
+        return inputs.label_of(file) if self.labels else None
+
+    def _grid_place(self, file: str, width: int, height: int) -> GridPlace:
+        side, rest = divmod(width, self.resolution) if self.fit == "tile" else (1, 0)
+        if width != height or rest:
+            raise UnusableFile(f"{width} x {height} pixels; with a grid pattern images are squares of whole tiles")
+        return self.grid.place(file, side)
 
     @contextlib.contextmanager
     def _opened(self, file: str) -> Iterator[Image.Image]:
         """The image, its header checked. Whatever goes wrong with it, here or in the body, becomes UnusableFile."""
-        path = Path(self.root, file)
+        path = files.join(inputs.root(self.given), file)
         try:
             file.encode()
-            if not path.is_file():
+            if not files.is_file(path):
                 raise UnusableFile("no regular file, or a link to nothing")
-            if path.stat().st_size == 0:
+            if files.size(path) == 0:
                 raise UnusableFile("empty, 0 bytes")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of large images and odd metadata: neither matters for pixels
-                with Image.open(path, formats=_FORMATS) as image:
+                with files.open_file(path, "rb") as stream, Image.open(stream, formats=_FORMATS) as image:
                     self._check(image)
                     yield image
-        except (UnusableFile, MemoryError):
+        except (UnusableFile, MemoryError, GeneratorExit):
             raise
         except UnicodeEncodeError as error:
             raise UnusableFile("its name is not UTF-8") from error
@@ -126,7 +136,7 @@ class Folder:
     def _check(self, image: Image.Image) -> None:
         raw_mode = str(image.tile[0].args) if image.tile else ""
         if "I" in image.mode or (image.format in ("PNG", "TIFF") and ";16" in raw_mode):
-            raise UnusableFile("16 bits or more a channel; only 8-bit images are read")
+            raise UnusableFile("16 bits or more a channel; --source=raster reads those")
         if image.mode not in _GREY + _COLOUR:
             raise UnusableFile(f"colour mode {image.mode}; save it as grey or RGB")
         frames = getattr(image, "n_frames", 1)
@@ -135,29 +145,6 @@ class Folder:
         if min(image.size) < self.resolution:
             raise UnusableFile(f"too small: {image.width} x {image.height} pixels, less than {self.resolution}")
 
-    def _boxes(self, image: Image.Image) -> list[Box]:
-        side = self.resolution
-        if self.fit == "tile":
-            corners = [
-                (column * side, row * side)
-                for row in range(image.height // side)
-                for column in range(image.width // side)
-            ]
-        else:
-            if self.fit == "resize":
-                side = min(image.size)
-            corners = [((image.width - side) // 2, (image.height - side) // 2)]
-        return [(left, top, left + side, top + side) for left, top in corners]
 
-    def _key(self, file: str, image: Image.Image, box: Box) -> str:
-        if self.fit != "tile" or box == (0, 0, *image.size):
-            return file
-        return f"{file}#{box[1] // self.resolution}_{box[0] // self.resolution}"
-
-    def _cut(self, image: Image.Image, box: Box, mode: str) -> np.ndarray:
-        cut = image.crop(box)
-        if cut.mode != mode:
-            cut = cut.convert(mode)
-        if cut.width != self.resolution:
-            cut = cut.resize((self.resolution, self.resolution), Image.Resampling.LANCZOS)
-        return np.asarray(cut).reshape(self.resolution, self.resolution, -1)
+def _mode(form: Form) -> str:
+    return "L" if len(form.bands) == 1 else "RGB"

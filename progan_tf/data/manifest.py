@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from progan_tf.data import records
+from progan_tf.data.bands import band_names, display_bands
 from progan_tf.errors import InputError
 
 FILENAME = "dataset.json"
@@ -32,7 +33,7 @@ class Manifest:
     the indices shown as grey or RGB. `labels` names the classes, the index in the tuple being the record's label;
     `label_file` is set instead where labels lie beside the records, one row of float32 an image, as the official
     tools write them. `source` says where the images came from and how they were cut; `scaling` how their values
-    were mapped to `dtype` (None: not at all).
+    were mapped to `dtype` (None: not at all). `encoding` of the pixels in a record is `raw` or `png`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Manifest:
     source: dict[str, Any] = dataclasses.field(default_factory=dict)
     scaling: dict[str, Any] | None = None
     tool_version: str | None = None
+    encoding: str = "raw"
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -94,7 +96,7 @@ def load(directory: str) -> Manifest:
     try:
         with tf.io.gfile.GFile(path) as file:
             fields = json.load(file)
-        fields = {field.name: fields[field.name] for field in dataclasses.fields(Manifest)}
+        fields = {field.name: fields[field.name] for field in dataclasses.fields(Manifest) if field.name in fields}
         fields["splits"] = {
             split: tuple(Shard(**shard) for shard in shards) for split, shards in fields["splits"].items()
         }
@@ -139,7 +141,7 @@ def infer(directory: str) -> Manifest:
         channels=channels,
         dtype="uint8",
         bands=band_names(channels),
-        display_bands=display_bands(channels),
+        display_bands=display_bands(band_names(channels)),
         splits={"train": tuple(shards)},
         labels=labels,
         label_file=label_file,
@@ -155,13 +157,3 @@ def read_label_file(path: str) -> np.ndarray:
     """Labels of an official `-rxx.labels` file: float32 [images, labels]."""
     with tf.io.gfile.GFile(path, "rb") as file:
         return np.load(file).astype(np.float32)
-
-
-def band_names(channels: int) -> tuple[str, ...]:
-    """Names of bands nobody named."""
-    return {1: ("grey",), 3: ("red", "green", "blue")}.get(channels) or tuple(f"band {i + 1}" for i in range(channels))
-
-
-def display_bands(channels: int) -> tuple[int, ...]:
-    """The bands that stand for grey or RGB where nobody chose: the first three, or the first alone."""
-    return (0, 1, 2) if channels >= 3 else (0,)

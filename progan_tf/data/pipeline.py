@@ -128,7 +128,7 @@ def batches(
         return shuffled.skip(tf.where(number == first_epoch, tf.constant(skipped, tf.int64), 0))
 
     def parse(serialized: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = records.parse_batch(serialized, dataset.shape(level), manifest.dtype)
+        pixels = records.parse_batch(serialized, dataset.shape(level), manifest.dtype, manifest.encoding)
         if label_table is None:
             return pixels, tf.zeros([batch_size, 0])
         return pixels, tf.gather(tf.constant(label_table), rows)
@@ -181,4 +181,4 @@ def _good_runs(dataset: Dataset, level: int) -> list[tuple[int, Run]]:
 
 
 def _scan(dataset: Dataset, level: int, path: str) -> tuple[list[Run], list[BadRecord]]:
-    return records.scan(path, dataset.shape(level), dataset.manifest.dtype)
+    return records.scan(path, dataset.shape(level), dataset.manifest.dtype, dataset.manifest.encoding)

@@ -1,16 +1,20 @@
 """TFRecords of the official ProGAN schema: one image a record, `shape` int64 [C, H, W] and `data` bytes, CHW.
 
-Ours may carry more: `key` (where the image came from) and `label` (class index). Official readers ignore what they do
-not know. Raw bytes are little-endian.
+Ours may carry more: `key` (where the image came from), `label` (class index) and where it lies: `scene`, `row`,
+`column`, `crs`, `bounds` (left, bottom, right, top as four float64) and `neighbours` (eight keys, row by row, empty
+where there is none). Official readers ignore what they do not know. Raw bytes are little-endian. With `encoding` "png"
+`data` is a PNG instead, of at most four bands: smaller, slower to read, and for readers of ours alone.
 """
 
 import dataclasses
 import struct
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from progan_tf.data.place import NEIGHBOURS, Place
 from progan_tf.errors import InputError
 
 # A TFRecord frames its payload with a length (8 bytes), the length's CRC (4) and the payload's CRC (4).
@@ -40,28 +44,60 @@ class BadRecord:
     reason: str
 
 
-def serialize(image: np.ndarray, key: str | None = None, label: int | None = None) -> bytes:
-    """One image [H, W, C], uint8 or uint16, as a record. Without key and label, byte for byte the official tool's."""
-    channels_first = np.ascontiguousarray(image.transpose(2, 0, 1))
-    features = {"shape": _int64(*channels_first.shape), "data": _bytes(channels_first.tobytes())}
+class Record(NamedTuple):
+    """What a record holds; `image` is [H, W, C]."""
+
+    image: np.ndarray
+    key: str | None = None
+    label: int | None = None
+    place: Place | None = None
+
+
+def serialize(
+    image: np.ndarray,
+    key: str | None = None,
+    label: int | None = None,
+    place: Place | None = None,
+    encoding: str = "raw",
+) -> bytes:
+    """One image [H, W, C], uint8 or uint16, as a record. With the image alone, byte for byte the official tool's."""
+    height, width, channels = image.shape
+    features = {"shape": _int64(channels, height, width)}
+    if encoding == "png":
+        features["data"] = _bytes(tf.io.encode_png(image).numpy())
+    else:
+        features["data"] = _bytes(np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes())
     if key is not None:
         features["key"] = _bytes(key.encode())
     if label is not None:
         features["label"] = _int64(label)
+    if place is not None:
+        features |= _place_features(place)
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
+
+
+def _place_features(place: Place) -> dict[str, tf.train.Feature]:
+    features = {"scene": _bytes(place.scene.encode()), "row": _int64(place.row), "column": _int64(place.column)}
+    if place.bounds is not None:
+        features["bounds"] = _bytes(np.array(place.bounds, "<f8").tobytes())
+    if place.crs is not None:
+        features["crs"] = _bytes(place.crs.encode())
+    if any(place.neighbours):
+        features["neighbours"] = _bytes(*(key.encode() for key in place.neighbours))
+    return features
 
 
 def _int64(*values: int) -> tf.train.Feature:
     return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
 
-def _bytes(value: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+def _bytes(*values: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
 
 
-def deserialize(record: bytes, dtype: str = "uint8") -> tuple[np.ndarray, str | None, int | None]:
-    """Image [H, W, C], key and label of one record. Raises ValueError where the record is not what it should be."""
+def deserialize(record: bytes, dtype: str = "uint8", encoding: str = "raw") -> Record:
+    """What a record holds. Raises ValueError where it is not what it should be."""
     try:
         features = tf.train.Example.FromString(record).features.feature
     except Exception as error:  # protobuf's DecodeError has no public name
@@ -72,16 +108,44 @@ def deserialize(record: bytes, dtype: str = "uint8") -> tuple[np.ndarray, str | 
     if len(shape) != 3 or len(features["data"].bytes_list.value) != 1:
         raise ValueError(f"shape {shape} with {len(features['data'].bytes_list.value)} images")
     data = features["data"].bytes_list.value[0]
+    image = _decoded(data, shape, dtype) if encoding == "png" else _raw(data, shape, dtype)
+    key = features["key"].bytes_list.value[0].decode() if "key" in features else None
+    label = features["label"].int64_list.value[0] if "label" in features else None
+    return Record(image, key, label, _place(features))
+
+
+def _raw(data: bytes, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if len(data) != expected:
         raise ValueError(f"{len(data)} bytes of {dtype} where shape {list(shape)} needs {expected}")
-    image = np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(shape).transpose(1, 2, 0)
-    key = features["key"].bytes_list.value[0].decode() if "key" in features else None
-    label = features["label"].int64_list.value[0] if "label" in features else None
-    return image, key, label
+    return np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(shape).transpose(1, 2, 0)
 
 
-def parse_batch(records: tf.Tensor, shape: tuple[int, int, int], dtype: str) -> tf.Tensor:
+def _decoded(data: bytes, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    try:
+        image = tf.io.decode_png(data, dtype=dtype).numpy()
+    except tf.errors.OpError as error:
+        raise ValueError(f"no PNG that can be decoded ({error.message})") from error
+    if image.shape != (shape[1], shape[2], shape[0]):
+        raise ValueError(f"a PNG of {list(image.shape)} where shape {list(shape)} is said")
+    return image
+
+
+def _place(features: Any) -> Place | None:
+    if "scene" not in features:
+        return None
+    bounds = crs = None
+    if "bounds" in features:
+        bounds = tuple(np.frombuffer(features["bounds"].bytes_list.value[0], "<f8").tolist())
+    if "crs" in features:
+        crs = features["crs"].bytes_list.value[0].decode()
+    keys = features["neighbours"].bytes_list.value if "neighbours" in features else [b""] * len(NEIGHBOURS)
+    row, column = (features[name].int64_list.value[0] for name in ("row", "column"))
+    scene = features["scene"].bytes_list.value[0].decode()
+    return Place(scene, row, column, bounds, crs, tuple(key.decode() for key in keys))
+
+
+def parse_batch(records: tf.Tensor, shape: tuple[int, int, int], dtype: str, encoding: str = "raw") -> tf.Tensor:
     """Images [N, H, W, C] of `shape` of serialized records [N], in a graph.
 
     Raises tf.errors.InvalidArgumentError where a record has another shape or length.
@@ -94,6 +158,12 @@ def parse_batch(records: tf.Tensor, shape: tuple[int, int, int], dtype: str) -> 
         features["shape"], tf.constant([[channels, height, width]], tf.int64), message="record of another shape"
     )
     with tf.control_dependencies([right_shape]):
+        if encoding == "png":
+            return tf.map_fn(
+                lambda data: tf.ensure_shape(tf.io.decode_png(data, channels, dtype), shape),
+                features["data"],
+                fn_output_signature=tf.TensorSpec(shape, dtype),
+            )
         pixels = tf.io.decode_raw(features["data"], dtype)
     images = tf.reshape(pixels, [-1, channels, height, width])
     return tf.transpose(images, [0, 2, 3, 1])
@@ -138,7 +208,9 @@ def shape_of_first(path: str) -> tuple[int, int, int]:
     raise RecordError(f"{path}: holds no record")
 
 
-def scan(path: str, shape: tuple[int, int, int], dtype: str) -> tuple[list[Run], list[BadRecord]]:
+def scan(
+    path: str, shape: tuple[int, int, int], dtype: str, encoding: str = "raw"
+) -> tuple[list[Run], list[BadRecord]]:
     """Reads a whole file and tells its runs of good records from the bad ones.
 
     A record is bad where a checksum fails, the file ends in it, or its shape or length is not the one asked for.
@@ -152,7 +224,7 @@ def scan(path: str, shape: tuple[int, int, int], dtype: str) -> tuple[list[Run],
             good.append(Run(path, offset=starts[0][1], first=starts[0][0], count=len(starts)))
             starts.clear()
 
-    for index, offset, _, reason in _checked(path, shape, dtype):
+    for index, offset, _, reason in _checked(path, shape, dtype, encoding):
         if reason is None:
             starts.append((index, offset))
         else:
@@ -162,7 +234,9 @@ def scan(path: str, shape: tuple[int, int, int], dtype: str) -> tuple[list[Run],
     return good, bad
 
 
-def _checked(path: str, shape: tuple[int, int, int], dtype: str) -> Iterator[tuple[int, int, bytes | None, str | None]]:
+def _checked(
+    path: str, shape: tuple[int, int, int], dtype: str, encoding: str
+) -> Iterator[tuple[int, int, bytes | None, str | None]]:
     """(index, offset, record, what is wrong or None) of every record; TensorFlow's reader judges the checksums."""
     frames = list(_frames(path))
     index = 0
@@ -171,7 +245,7 @@ def _checked(path: str, shape: tuple[int, int, int], dtype: str) -> Iterator[tup
         reason = "the file ends in this record"  # where the reader takes a header cut short for the end of the file
         try:
             for record, _ in rest.flat_map(read_run).as_numpy_iterator():
-                yield index, frames[index][0], record, _fault(record, shape, dtype)
+                yield index, frames[index][0], record, _fault(record, shape, dtype, encoding)
                 index += 1
         except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
             if frames[index][1] is not None:
@@ -181,9 +255,9 @@ def _checked(path: str, shape: tuple[int, int, int], dtype: str) -> Iterator[tup
             index += 1
 
 
-def _fault(record: bytes, shape: tuple[int, int, int], dtype: str) -> str | None:
+def _fault(record: bytes, shape: tuple[int, int, int], dtype: str, encoding: str) -> str | None:
     try:
-        image, _, _ = deserialize(record, dtype)
+        image = deserialize(record, dtype, encoding).image
     except ValueError as error:
         return str(error)
     return None if image.shape == shape else f"shape {list(image.shape)} where {list(shape)} is expected"

@@ -1,5 +1,6 @@
 """The manifest: saved, loaded, inferred, and errors that name the remedy."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -81,9 +82,10 @@ def test_official_labels_are_found(tmp_path):
     np.testing.assert_array_equal(manifest.read_label_file(str(tmp_path / "it-rxx.labels")).argmax(1), [4, 0, 2])
 
 
-def test_band_names():
-    assert manifest.band_names(1) == ("grey",)
-    assert manifest.band_names(3) == ("red", "green", "blue")
-    assert manifest.band_names(4) == ("band 1", "band 2", "band 3", "band 4")
-    assert manifest.display_bands(1) == (0,)
-    assert manifest.display_bands(13) == (0, 1, 2)
+def test_a_manifest_of_before_there_were_encodings_is_of_raw_pixels(tmp_path):
+    manifest.save(dataclasses.replace(EXAMPLE, encoding="png"), str(tmp_path))
+    assert manifest.load(str(tmp_path)).encoding == "png"
+    fields = json.loads((tmp_path / "dataset.json").read_text())
+    del fields["encoding"]
+    (tmp_path / "dataset.json").write_text(json.dumps(fields))
+    assert manifest.load(str(tmp_path)).encoding == "raw"

@@ -12,6 +12,7 @@ from PIL import Image
 
 from progan_tf.data import manifest as manifests
 from progan_tf.data import pipeline, records
+from progan_tf.data.bands import band_names, display_bands
 from progan_tf.data.manifest import Manifest, Shard
 from progan_tf.data.pipeline import Dataset
 from progan_tf.errors import InputError
@@ -26,13 +27,20 @@ def numbered(number: int, level: int, channels: int = 1, dtype: str = "uint8") -
     return np.full((2**level, 2**level, channels), number, dtype)
 
 
-def write_shard(path: Path, images: list[np.ndarray], labels: list[int] | None = None) -> None:
+def write_shard(path: Path, images: list[np.ndarray], labels: list[int] | None = None, encoding: str = "raw") -> None:
     with tf.io.TFRecordWriter(str(path)) as writer:
         for number, image in enumerate(images):
-            writer.write(records.serialize(image, label=labels[number] if labels else None))
+            writer.write(records.serialize(image, label=labels[number] if labels else None, encoding=encoding))
 
 
-def write(folder: Path, channels: int = 1, dtype: str = "uint8", factor: int = 1, labelled: bool = True) -> Path:
+def write(
+    folder: Path,
+    channels: int = 1,
+    dtype: str = "uint8",
+    factor: int = 1,
+    labelled: bool = True,
+    encoding: str = "raw",
+) -> Path:
     """A dataset of images 0, 1, ... (times `factor`) in four shards a level; an image's class is its number mod 3."""
     (folder / "train").mkdir(parents=True)
     shards = []
@@ -41,17 +49,18 @@ def write(folder: Path, channels: int = 1, dtype: str = "uint8", factor: int = 1
             numbers = np.flatnonzero(shard == SHARD_OF)
             path = folder / "train" / f"numbers-r{level:02}-{shard:05}-of-{SHARDS:05}.tfrecords"
             labels = [int(n) % CLASSES for n in numbers] if labelled else None
-            write_shard(path, [numbered(n * factor, level, channels, dtype) for n in numbers], labels)
+            write_shard(path, [numbered(n * factor, level, channels, dtype) for n in numbers], labels, encoding)
             shards.append(Shard(f"train/{path.name}", level, len(numbers), path.stat().st_size))
     manifest = Manifest(
         name="numbers",
         resolution=8,
         channels=channels,
         dtype=dtype,
-        bands=manifests.band_names(channels),
-        display_bands=manifests.display_bands(channels),
+        bands=band_names(channels),
+        display_bands=display_bands(band_names(channels)),
         splits={"train": tuple(shards)},
         labels=("a", "b", "c") if labelled else (),
+        encoding=encoding,
     )
     manifests.save(manifest, str(folder))
     return folder
@@ -252,6 +261,33 @@ def test_sixteen_bits_are_kept(tmp_path):
     images, _ = next(pipeline.read(dataset, 3, IMAGES))
     assert images.dtype == np.uint16
     assert sorted(images[:, 0, 0, 0].tolist()) == [2850 * number for number in range(IMAGES)]
+
+
+@pytest.mark.parametrize("channels, dtype, factor", [(1, "uint8", 1), (3, "uint8", 1), (4, "uint16", 2850)])
+def test_records_of_pngs_are_read_as_raw_ones_are(tmp_path, channels, dtype, factor):
+    options = {"channels": channels, "dtype": dtype, "factor": factor}
+    read = {}
+    for encoding in ("raw", "png"):
+        dataset = pipeline.open_dataset(str(write(tmp_path / encoding, encoding=encoding, **options)))
+        read[encoding] = next(pipeline.read(dataset, 3, IMAGES, label_table=dataset.label_table()))
+    for raw, png in zip(read["raw"], read["png"], strict=True):
+        assert raw.dtype == png.dtype
+        np.testing.assert_array_equal(raw, png)
+
+
+def test_a_damaged_png_stops_reading_with_its_file_and_number(tmp_path):
+    dataset = pipeline.open_dataset(str(write(tmp_path / "numbers", encoding="png")))
+    path = shard_path(dataset, 3, 0)
+    serialized = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    begin = serialized[2].index(b"IDAT")
+    broken = serialized[2][: begin + 4] + bytes(6) + serialized[2][begin + 10 :]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in [*serialized[:2], broken, *serialized[3:]]:
+            writer.write(record)
+    with pytest.raises(records.RecordError, match=f"{path.name}: record 2 is damaged .no PNG that can be decoded"):
+        order(dataset, 2 * IMAGES, level=3)
+    numbers = order(dataset, IMAGES - 1, level=3, on_error="skip")
+    assert sorted(numbers) == [number for number in range(IMAGES) if number != 2]
 
 
 def test_bands_and_pixels_keep_their_places(tmp_path):

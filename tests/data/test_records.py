@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from progan_tf.data import records
+from progan_tf.data.place import Place
 
 
 def images(count: int, side: int = 8, channels: int = 3, dtype: str = "uint8") -> list[np.ndarray]:
@@ -25,20 +26,78 @@ def write(path: Path, serialized: list[bytes]) -> list[int]:
     return [sum(len(record) + 16 for record in serialized[:i]) for i in range(len(serialized))]
 
 
-@settings(deadline=None, max_examples=50)
+PLACES = st.builds(
+    Place,
+    scene=st.text(max_size=20),
+    row=st.integers(-5, 10**6),
+    column=st.integers(-5, 10**6),
+    bounds=st.none() | st.tuples(*[st.floats(allow_nan=False)] * 4),
+    crs=st.none() | st.sampled_from(["EPSG:32633", 'PROJCS["of nobody"]']),
+    neighbours=st.tuples(*[st.text(max_size=9)] * 8),
+)
+
+
+@settings(deadline=None, max_examples=60)
 @given(
     dtype=st.sampled_from(["uint8", "uint16"]),
-    channels=st.sampled_from([1, 3, 4, 13]),
+    channels_and_encoding=st.sampled_from([(1, "raw"), (3, "raw"), (13, "raw"), (1, "png"), (3, "png"), (4, "png")]),
     side=st.sampled_from([4, 8, 16]),
     key=st.none() | st.text(max_size=20),
     label=st.none() | st.integers(0, 1000),
+    place=st.none() | PLACES,
     seed=st.integers(0, 2**32 - 1),
 )
-def test_round_trip(dtype, channels, side, key, label, seed):
+def test_round_trip(dtype, channels_and_encoding, side, key, label, place, seed):
+    channels, encoding = channels_and_encoding
     image = np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, (side, side, channels), dtype, endpoint=True)
-    read, read_key, read_label = records.deserialize(records.serialize(image, key, label), dtype)
-    np.testing.assert_array_equal(read, image)
-    assert (read_key, read_label) == (key, label)
+    read = records.deserialize(records.serialize(image, key, label, place, encoding), dtype, encoding)
+    np.testing.assert_array_equal(read.image, image)
+    assert read.image.dtype == dtype
+    assert (read.key, read.label, read.place) == (key, label, place)
+
+
+def test_what_a_record_carries_besides_is_what_the_format_says():
+    neighbours = ("a", "", "b", "", "", "", "ä", "")
+    place = Place("scene.tif", 3, 4, (500000.0, 0.1, 500640.0, 640.1), "EPSG:32633", neighbours)
+    record = records.serialize(np.zeros((4, 4, 1), np.uint8), "k", 2, place)
+    features = tf.train.Example.FromString(record).features.feature
+    assert sorted(features) == [
+        "bounds",
+        "column",
+        "crs",
+        "data",
+        "key",
+        "label",
+        "neighbours",
+        "row",
+        "scene",
+        "shape",
+    ]
+    assert [features[name].int64_list.value[0] for name in ("label", "row", "column")] == [2, 3, 4]
+    assert [features[name].bytes_list.value[0] for name in ("key", "scene", "crs")] == [
+        b"k",
+        b"scene.tif",
+        b"EPSG:32633",
+    ]
+    assert struct.unpack("<4d", features["bounds"].bytes_list.value[0]) == place.bounds
+    assert [key.decode() for key in features["neighbours"].bytes_list.value] == list(neighbours)
+
+
+def test_what_is_not_known_takes_no_room():
+    record = records.serialize(np.zeros((4, 4, 1), np.uint8), place=Place("s", 0, 0))
+    assert sorted(tf.train.Example.FromString(record).features.feature) == ["column", "data", "row", "scene", "shape"]
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+@pytest.mark.parametrize("dtype, channels", [("uint8", 3), ("uint16", 1), ("uint16", 4)])
+def test_a_png_is_one_that_others_read(dtype, channels):
+    rasterio_io = pytest.importorskip("rasterio.io")
+    (image,) = images(1, channels=channels, dtype=dtype)
+    features = tf.train.Example.FromString(records.serialize(image, encoding="png")).features.feature
+    assert list(features["shape"].int64_list.value) == [channels, 8, 8]
+    with rasterio_io.MemoryFile(features["data"].bytes_list.value[0]) as file, file.open() as png:
+        assert png.driver == "PNG"
+        np.testing.assert_array_equal(png.read().transpose(1, 2, 0), image)
 
 
 def test_bytes_are_channels_first_and_little_endian():
@@ -49,18 +108,25 @@ def test_bytes_are_channels_first_and_little_endian():
     assert features["data"].bytes_list.value[0] == struct.pack("<12H", *planes)
 
 
-@pytest.mark.parametrize("dtype, channels", [("uint8", 1), ("uint8", 3), ("uint16", 13)])
-def test_batches_are_parsed_in_a_graph(dtype, channels):
+@pytest.mark.parametrize(
+    "dtype, channels, encoding",
+    [("uint8", 1, "raw"), ("uint8", 3, "raw"), ("uint16", 13, "raw"), ("uint8", 4, "png"), ("uint16", 3, "png")],
+)
+def test_batches_are_parsed_in_a_graph(dtype, channels, encoding):
     originals = images(3, channels=channels, dtype=dtype)
-    batch = tf.constant([records.serialize(image, label=label) for label, image in enumerate(originals, 5)])
-    read = tf.function(lambda raw: records.parse_batch(raw, (8, 8, channels), dtype))(batch)
+    serialized = [records.serialize(image, label=n, encoding=encoding) for n, image in enumerate(originals, 5)]
+    batch = tf.constant(serialized)
+    read = tf.function(lambda raw: records.parse_batch(raw, (8, 8, channels), dtype, encoding))(batch)
+    assert read.dtype == dtype
     np.testing.assert_array_equal(read, originals)
     np.testing.assert_array_equal(tf.function(records.parse_labels)(batch), [5, 6, 7])
 
 
-def test_batches_of_another_shape_are_refused():
+@pytest.mark.parametrize("encoding", ["raw", "png"])
+def test_batches_of_another_shape_are_refused(encoding):
+    batch = tf.constant([records.serialize(image, encoding=encoding) for image in images(2)])
     with pytest.raises(tf.errors.InvalidArgumentError):
-        records.parse_batch(tf.constant([records.serialize(image) for image in images(2)]), (16, 16, 3), "uint8")
+        records.parse_batch(batch, (16, 16, 3), "uint8", encoding)
 
 
 @pytest.mark.parametrize(
@@ -76,18 +142,30 @@ def test_data_of_the_wrong_length_is_a_value_error():
         records.deserialize(records.serialize(images(1)[0]), "uint16")
 
 
+def test_what_is_no_png_is_a_value_error():
+    raw = records.serialize(images(1)[0])
+    with pytest.raises(ValueError, match="no PNG that can be decoded"):
+        records.deserialize(raw, encoding="png")
+    features = tf.train.Example.FromString(records.serialize(images(1)[0], encoding="png"))
+    features.features.feature["shape"].int64_list.value[1] = 4
+    with pytest.raises(ValueError, match=r"a PNG of \[8, 8, 3\] where shape \[3, 4, 8\] is said"):
+        records.deserialize(features.SerializeToString(), encoding="png")
+
+
 @pytest.mark.parametrize("level", range(2, 7))
 def test_official_records_are_written_byte_for_byte(level, tmp_path, golden):
     official = golden / "official_tfrecords/eurosat16" / f"eurosat16-r{level:02d}.tfrecords"
     read = [records.deserialize(raw) for raw in tf.data.TFRecordDataset(str(official)).as_numpy_iterator()]
-    assert [(image.shape, key, label) for image, key, label in read] == [((2**level, 2**level, 3), None, None)] * 16
-    write(tmp_path / "again", [records.serialize(image) for image, _, _ in read])
+    assert [record.image.shape for record in read] == [(2**level, 2**level, 3)] * 16
+    assert {record[1:] for record in read} == {(None, None, None)}
+    write(tmp_path / "again", [records.serialize(record.image) for record in read])
     assert (tmp_path / "again").read_bytes() == official.read_bytes()
 
 
-def test_scan_of_a_sound_file_is_one_run(tmp_path):
-    write(tmp_path / "file", [records.serialize(image) for image in images(5)])
-    good, bad = records.scan(str(tmp_path / "file"), (8, 8, 3), "uint8")
+@pytest.mark.parametrize("encoding", ["raw", "png"])
+def test_scan_of_a_sound_file_is_one_run(tmp_path, encoding):
+    write(tmp_path / "file", [records.serialize(image, encoding=encoding) for image in images(5)])
+    good, bad = records.scan(str(tmp_path / "file"), (8, 8, 3), "uint8", encoding)
     assert good == [records.Run(str(tmp_path / "file"), offset=0, first=0, count=5)]
     assert bad == []
 

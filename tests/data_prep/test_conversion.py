@@ -34,7 +34,7 @@ def job(tmp_path: Path, **options) -> Job:
 def read(output: Path, level: int) -> list[tuple[np.ndarray, str, int | None]]:
     """Image, key and label of every record of a level, shard by shard."""
     files = [str(output / shard.file) for shard in manifest.load(str(output)).shards("train", level)]
-    return [records.deserialize(raw) for raw in tf.data.TFRecordDataset(files).as_numpy_iterator()]
+    return [records.deserialize(raw)[:3] for raw in tf.data.TFRecordDataset(files).as_numpy_iterator()]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -73,7 +73,9 @@ def test_manifest_tells_what_is_there(tmp_path):
         assert shard.images == records.count(str(tmp_path / "out" / shard.file))
     assert dataset.source["files"] == dataset.source["tiles"] == 5
     assert report.ignored == 1
-    assert str(tmp_path) not in (tmp_path / "out/dataset.json").read_text()
+    fields = json.loads((tmp_path / "out/dataset.json").read_text())
+    assert fields["source"].pop("input") == str(tmp_path / "in")  # as it was given
+    assert str(tmp_path) not in json.dumps(fields)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dataset.json", "train"]
 
 
@@ -136,12 +138,13 @@ def test_folders_become_labels_and_an_official_label_file(tmp_path):
     assert not list((tmp_path / "two/train").glob("*.labels"))
 
 
-def test_files_bad_only_when_decoded_leave_holes(tmp_path):
+def test_files_bad_only_when_decoded_leave_no_holes(tmp_path):
     make_images(tmp_path / "in", 9, side=64)
     path = tmp_path / "in/004.png"
     path.write_bytes(path.read_bytes()[:-500])
-    report = convert(job(tmp_path, resolution=64, max_bad_fraction=0.2))
+    report = convert(job(tmp_path, resolution=64, shards=4, max_bad_fraction=0.2))
     assert report.manifest.images("train") == 8
+    assert [shard.images for shard in report.manifest.shards("train", 6)] == [2, 2, 2, 2]
     assert report.manifest.source["rejected"] == 1
     (line,) = (tmp_path / "out/rejected.jsonl").read_text().splitlines()
     assert json.loads(line)["file"] == "004.png"
@@ -164,7 +167,7 @@ def test_too_many_bad_files_stop_it(tmp_path, content):
 
 def test_nothing_usable_is_an_input_error(tmp_path):
     (tmp_path / "in").mkdir()
-    with pytest.raises(InputError, match="holds no image file"):
+    with pytest.raises(InputError, match="holds no file that a folder source reads"):
         convert(job(tmp_path))
     make_images(tmp_path / "in", 2, side=4)
     with pytest.raises(InputError, match="holds no image that can be used"):
@@ -224,7 +227,7 @@ def test_more_shards_than_images_is_an_input_error(tmp_path):
 
 def test_names_come_from_the_folder(tmp_path):
     (tmp_path / "Straße 7 (west)").mkdir()
-    assert Job(str(tmp_path / "Straße 7 (west)"), "out").dataset_name == "Stra_e_7_west_"
+    assert Job(str(tmp_path / "Straße 7 (west)"), "out").dataset_name == "Stra_e_7_west"
 
 
 @pytest.mark.parametrize(
@@ -259,6 +262,90 @@ def test_real_tiles(tiles64, tmp_path):
         assert report.manifest.labels[label] == key.split("/")[0]
     good, bad = records.scan(str(tmp_path / "out/train/in-r06.tfrecords"), (64, 64, 3), "uint8")
     assert ([run.count for run in good], bad) == ([200], [])
+
+
+def jsonl(path: Path) -> list[tuple]:
+    return [tuple(json.loads(line).values()) for line in path.read_text().splitlines()]
+
+
+def test_what_is_left_out_on_purpose_is_counted_apart_and_never_as_bad_input(tmp_path):
+    make_images(tmp_path / "in", 6, side=16)
+    picture = Image.open(tmp_path / "in/000.png")
+    picture.save(tmp_path / "in/copy.png")
+    Image.fromarray(np.asarray(picture) ^ 1).save(tmp_path / "in/nearly.png")
+    Image.fromarray(np.full((16, 16, 3), 77, np.uint8)).save(tmp_path / "in/flat.png")
+    report = convert(job(tmp_path, resolution=16, min_std=5.0, near_duplicates="drop", max_bad_fraction=0.0, shards=2))
+    source = report.manifest.source
+    assert (source["files"], source["rejected"], source["tiles"]) == (9, 0, 9)
+    assert source["dropped"] == {"duplicate": 1, "flat": 1, "near duplicate": 1}
+    assert report.manifest.images("train") == 6
+    assert not (tmp_path / "out/rejected.jsonl").exists()
+    assert jsonl(tmp_path / "out/dropped.jsonl") == [
+        ("copy.png", "duplicate of 000.png"),
+        ("flat.png", "flat"),
+        ("nearly.png", "near duplicate of 000.png"),
+    ]
+
+
+def test_the_first_of_copies_stays_whatever_the_shuffle(tmp_path):
+    make_images(tmp_path / "in", 4)
+    for name in ("a", "z"):
+        (tmp_path / f"in/{name}.png").write_bytes((tmp_path / "in/002.png").read_bytes())
+    for seed in range(3):
+        convert(job(tmp_path, seed=seed, output=str(tmp_path / f"out{seed}")))
+        assert sorted(key for _, key, _ in read(tmp_path / f"out{seed}", 3)) == [f"{i:03d}.png" for i in range(4)]
+
+
+def test_names_of_a_grid_become_places_and_neighbours_of_records(tmp_path):
+    make_images(tmp_path / "all", 9)
+    (tmp_path / "in").mkdir()
+    for i, path in enumerate(sorted((tmp_path / "all").iterdir())):
+        path.rename(tmp_path / f"in/a_r{i // 3}_c{i % 3}.png")
+    (tmp_path / "in/a_r0_c0.png").unlink()
+    convert(job(tmp_path, grid_pattern="{scene}_r{row}_c{column}.png"))
+    raw = tf.data.TFRecordDataset(str(tmp_path / "out/train/in-r03.tfrecords")).as_numpy_iterator()
+    places = {record.key: record.place for record in map(records.deserialize, raw)}
+    middle = places["a_r1_c1.png"]
+    assert (middle.scene, middle.row, middle.column, middle.bounds, middle.crs) == ("a", 1, 1, None, None)
+    others = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)]
+    assert middle.neighbours == ("", *(f"a_r{row}_c{column}.png" for row, column in others))
+    assert places["a_r0_c2.png"].neighbours == ("", "", "", "a_r0_c1.png", "", "a_r1_c1.png", "a_r1_c2.png", "")
+
+
+def test_values_are_scaled_by_the_percentiles_of_the_whole_dataset(tmp_path):
+    make_images(tmp_path / "in", 4, side=16)
+    report = convert(job(tmp_path, scaling="joint", percentiles=(10.0, 90.0), dtype="uint16"))
+    everything = np.stack([np.asarray(Image.open(tmp_path / f"in/{i:03d}.png")) for i in range(4)])
+    low, high = np.percentile(everything, [10, 90])
+    assert report.manifest.scaling == {"mode": "joint", "low": [low] * 3, "high": [high] * 3}
+    raw = tf.data.TFRecordDataset(str(tmp_path / "out/train/in-r03.tfrecords")).as_numpy_iterator()
+    for record in (records.deserialize(serialized, "uint16") for serialized in raw):
+        name, _, place = record.key.partition("#")
+        row, column = map(int, place.split("_"))
+        tile = everything[int(name[:3]), row * 8 : row * 8 + 8, column * 8 : column * 8 + 8].astype(np.float64)
+        exact = np.clip((tile - low) / (high - low), 0, 1) * 65535
+        assert np.abs(record.image - exact).max() < 0.51
+
+
+def test_files_that_prove_bad_while_ranges_are_measured_are_rejected(tmp_path):
+    make_images(tmp_path / "in", 8, side=64)
+    path = tmp_path / "in/004.png"
+    path.write_bytes(path.read_bytes()[:-500])
+    report = convert(job(tmp_path, resolution=64, scaling="bands", max_bad_fraction=0.2))
+    assert (report.manifest.images("train"), report.manifest.source["rejected"]) == (7, 1)
+    assert [file for file, _ in jsonl(tmp_path / "out/rejected.jsonl")] == ["004.png"]
+
+
+def test_overlapping_tiles_know_the_ones_that_touch_them(tmp_path):
+    make_images(tmp_path / "in", 1, side=24)
+    convert(job(tmp_path, stride=4, max_tiles=0))
+    raw = tf.data.TFRecordDataset(str(tmp_path / "out/train/in-r03.tfrecords")).as_numpy_iterator()
+    places = {record.key: record.place for record in map(records.deserialize, raw)}
+    assert len(places) == 25
+    assert places["000.png#2_2"].neighbours == tuple(
+        f"000.png#{row}_{column}" for row in (0, 2, 4) for column in (0, 2, 4) if (row, column) != (2, 2)
+    )
+    assert places["000.png#1_0"].neighbours == ("", "", "", "", "000.png#1_2", "", "000.png#3_0", "000.png#3_2")
 
 
 def test_jobs_are_values(tmp_path):

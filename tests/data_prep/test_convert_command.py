@@ -1,10 +1,12 @@
 """The command as its users meet it: exit codes, one-line errors, and being killed half-way."""
 
+import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +44,8 @@ def test_done_is_exit_code_0_and_says_what_is_there(images, tmp_path):
     done = run(input=images, output=tmp_path / "out", name="noise", max_tiles=4, resolution=64, workers=1)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "4 images of 64 x 64 x 3, levels 4 to 64, 5 files" in done.stdout
-    assert "128 image files, 0 rejected, 0 with alpha dropped, 0 other files passed over" in done.stdout
+    assert "4 images of 64 x 64 x 3 uint8, levels 4 to 64, 5 files" in done.stdout
+    assert "128 files, 0 rejected, 0 with alpha dropped, 0 other files passed over" in done.stdout
     assert f"experiments.train --data_dir={tmp_path / 'out'}" in done.stdout
 
 
@@ -51,12 +53,20 @@ def test_done_is_exit_code_0_and_says_what_is_there(images, tmp_path):
     "options, message",
     [
         ({}, "--input"),
-        ({"input": "/nowhere/at/all"}, "input /nowhere/at/all is not there; give a folder of images"),
+        (
+            {"input": "/nowhere/at/all"},
+            "input /nowhere/at/all is not there; give a folder, a file, a pattern or tfds:NAME",
+        ),
         ({"resolution": 100}, "resolution 100 is no power of two from 8 to 1024"),
         ({"resolution": "big"}, "--resolution"),
         ({"fit": "stretch"}, "--fit"),
+        ({"percentiles": "2,x"}, "percentiles 2,x is no list of numbers"),
+        ({"splits": "train=80"}, "splits train=80 is not written like train:80"),
+        ({"splits": "test:1"}, "splits leave training empty"),
+        ({"bands": "red"}, "bands is for raster input, this is folder"),
+        ({"input": "photos/*.png"}, "input photos/*.png matches no file"),
         ({"no_such_flag": 1}, "no_such_flag"),
-        ({"input": "EMPTY"}, "holds no image file; PNG, JPEG, BMP, WebP and TIFF are read"),
+        ({"input": "EMPTY"}, "holds no file that a folder source reads"),
         ({"output": "FULL"}, "choose an empty or a new folder"),
     ],
 )
@@ -92,8 +102,8 @@ def test_bad_files_past_the_limit_are_exit_code_2(images, tmp_path):
 def test_help_and_wrong_use_do_not_wait_for_tensorflow(images, tmp_path):
     shown = run("--help")
     assert shown.returncode == 0
-    for flag in ("input", "output", "resolution", "fit", "labels", "name", "shards", "seed", "max_tiles", "workers"):
-        assert f"--{flag}\n" in shown.stdout
+    for field in dataclasses.fields(Job):
+        assert f"--{field.name}\n" in shown.stdout
     program = (
         "import runpy, sys\n"
         "try:\n    runpy.run_module('data_prep.convert', run_name='__main__', alter_sys=True)\n"
@@ -126,22 +136,26 @@ def wait_until(condition) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds worker processes by /proc")
-def test_stopped_then_killed_then_finished_gives_the_same_bytes(images, tmp_path):
+def test_stopped_killed_while_cutting_and_while_writing_then_finished_gives_the_same_bytes(images, tmp_path):
     output = tmp_path / "out"
-    options = {"input": images, "output": output, "name": "noise", "shards": 64, "workers": 2}
+    options = {"input": images, "output": output, "name": "noise", "resolution": 64, "shards": 64, "workers": 2}
 
-    def finished() -> dict[Path, int]:
+    def cut() -> dict[Path, int]:
+        stems = [path.stem for path in (output / ".convert").glob("part-*.json")]
+        return {p: p.stat().st_mtime_ns for stem in stems for p in (output / ".convert").glob(f"{stem}.*")}
+
+    def written() -> dict[Path, int]:
         notes = (output / ".convert").glob("shard-*.json")
-        stems = [f"-{note.stem.removeprefix('shard-')}-of-" for note in notes]
+        stems = [f"-{note.stem.removeprefix('shard-train-')}-of-" for note in notes]
         return {p: p.stat().st_mtime_ns for p in (output / "train").glob("*") if any(stem in p.name for stem in stems)}
 
-    def interrupt(signum: int, shards: int) -> tuple[int, str]:
-        """Starts the command, signals it when `shards` more are written; returns exit code and stderr."""
-        at_start = len(finished())
+    def interrupt(signum: int, progress: Callable[[], dict], files: int) -> tuple[int, str]:
+        """Starts the command, signals it when there are `files` more; returns exit code and stderr."""
+        at_start = len(progress())
         process = subprocess.Popen(
             command(**options), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        wait_until(lambda: len(finished()) >= at_start + 7 * shards or process.poll() is not None)
+        wait_until(lambda: len(progress()) >= at_start + files or process.poll() is not None)
         workers = children(process.pid)
         process.send_signal(signum)
         _, stderr = process.communicate(timeout=PATIENCE)
@@ -150,21 +164,30 @@ def test_stopped_then_killed_then_finished_gives_the_same_bytes(images, tmp_path
         assert not (output / "dataset.json").exists()
         return process.returncode, stderr
 
-    code, stderr = interrupt(signal.SIGTERM, shards=3)
-    assert (code, stderr) == (75, "convert: interrupted; the same command takes the work up again\n")
-    after_stop = finished()
-    assert after_stop
-    code, _ = interrupt(signal.SIGKILL, shards=3)
+    code, _ = interrupt(signal.SIGKILL, cut, files=2)
     assert code == -signal.SIGKILL
-    after_kill = finished()
+    after_cutting = cut()
+    assert 2 <= len(after_cutting) < 2 * 8  # 128 images of 16 tiles, 256 tiles a part
+    assert not written()
+
+    code, stderr = interrupt(signal.SIGTERM, written, files=3 * 5)
+    assert (code, stderr) == (75, "convert: interrupted; the same command takes the work up again\n")
+    all_parts, after_stop = cut(), written()
+    assert len(all_parts) == 2 * 8
+    assert {path: all_parts[path] for path in after_cutting} == after_cutting
+
+    code, _ = interrupt(signal.SIGKILL, written, files=3 * 5)
+    assert code == -signal.SIGKILL
+    after_kill = written()
     assert {path: after_kill[path] for path in after_stop} == after_stop
+    assert cut() == all_parts
 
     job = Job(**{name: str(value) if isinstance(value, os.PathLike) else value for name, value in options.items()})
     report = convert(job)
-    assert report.resumed_shards == len(after_kill) / 7
+    assert report.resumed_shards == len(after_kill) / 5
     assert {path: path.stat().st_mtime_ns for path in after_kill} == after_kill
 
-    convert(Job(str(images), str(tmp_path / "undisturbed"), name="noise", shards=64, workers=1))
+    convert(dataclasses.replace(job, output=str(tmp_path / "undisturbed"), workers=1))
     for path in (tmp_path / "undisturbed").rglob("*"):
         if path.is_file():
             assert path.read_bytes() == (output / path.relative_to(tmp_path / "undisturbed")).read_bytes()

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from data_prep.sources.file_grid import FileGrid
 from data_prep.sources.folder import Folder
-from data_prep.sources.source import UnusableFile
+from data_prep.sources.source import Form, Tile, UnusableFile
 from progan_tf.errors import InputError
 
 
@@ -29,7 +30,16 @@ def save(path: Path, array: np.ndarray, **options) -> Path:
 
 
 def folder(root: Path, resolution: int = 8, fit: str = "tile", labels: bool = False) -> Folder:
-    return Folder(str(root), resolution, fit, labels)
+    return Folder(str(root), resolution, fit, labels=labels)
+
+
+def form(channels: int = 3) -> Form:
+    return Form(("grey",) if channels == 1 else ("red", "green", "blue"), tuple(range(channels)), "uint8")
+
+
+def read(source: Folder, file: str, channels: int = 3) -> list[Tile]:
+    """All tiles of a file."""
+    return [tile for part in range(source.survey(file).parts) for tile in source.read(file, part, form(channels))]
 
 
 def png(bits: int, colour_type: int, channels: int, side: int = 8) -> bytes:
@@ -91,22 +101,37 @@ def test_tiles_are_disjoint_inside_and_the_sources_pixels(tmp_path_factory, heig
     array = pixels(height, width, seed=seed)
     save(root / "x.png", array)
     survey = folder(root).survey("x.png")
-    assert survey.windows == (height // 8) * (width // 8)
+    assert survey.tiles == (height // 8) * (width // 8)
     covered = np.zeros((height, width), int)
-    for key, tile in folder(root).read("x.png", range(survey.windows), 3):
-        row, column = (0, 0) if key == "x.png" else map(int, key.removeprefix("x.png#").split("_"))
+    for tile in read(folder(root), "x.png"):
+        row, column = (0, 0) if tile.key == "x.png" else map(int, tile.key.removeprefix("x.png#").split("_"))
+        assert (tile.scene, tile.row, tile.column, tile.valid) == ("x.png", row, column, None)
         here = np.s_[row * 8 : row * 8 + 8, column * 8 : column * 8 + 8]
-        np.testing.assert_array_equal(tile, array[here])
+        np.testing.assert_array_equal(tile.pixels, array[here])
         covered[here] += 1
     assert covered.max() == 1
-    assert covered.sum() == survey.windows * 64
+    assert covered.sum() == survey.tiles * 64
+
+
+@settings(deadline=None, max_examples=20)
+@given(height=st.integers(8, 40), width=st.integers(8, 40), step=st.integers(1, 20))
+def test_with_a_stride_tiles_begin_at_its_multiples_and_lie_inside(tmp_path_factory, height, width, step):
+    root = tmp_path_factory.mktemp("stride")
+    array = pixels(height, width)
+    save(root / "x.png", array)
+    source = Folder(str(root), 8, step=step)
+    places = [(top, left) for top in range(0, height - 7, step) for left in range(0, width - 7, step)]
+    assert source.survey("x.png").tiles == len(places)
+    for tile, (top, left) in zip(read(source, "x.png"), places, strict=True):
+        assert (tile.row * step, tile.column * step) == (top, left)
+        np.testing.assert_array_equal(tile.pixels, array[top : top + 8, left : left + 8])
 
 
 def test_a_file_that_is_one_tile_keeps_its_path_as_key(tmp_path):
     save(tmp_path / "one.png", pixels(8, 8))
     save(tmp_path / "more.png", pixels(8, 9))
-    assert folder(tmp_path).read("one.png", [0], 3)[0][0] == "one.png"
-    assert folder(tmp_path).read("more.png", [0], 3)[0][0] == "more.png#0_0"
+    assert [tile.key for tile in read(folder(tmp_path), "one.png")] == ["one.png"]
+    assert [tile.key for tile in read(folder(tmp_path), "more.png")] == ["more.png#0_0"]
 
 
 @settings(deadline=None, max_examples=30)
@@ -115,33 +140,34 @@ def test_crop_takes_the_centre(tmp_path_factory, height, width):
     root = tmp_path_factory.mktemp("crop")
     array = pixels(height, width)
     save(root / "x.png", array)
-    assert folder(root, fit="crop").survey("x.png").windows == 1
-    ((key, image),) = folder(root, fit="crop").read("x.png", [0], 3)
+    assert folder(root, fit="crop").survey("x.png").tiles == 1
+    (tile,) = read(folder(root, fit="crop"), "x.png")
     top, left = (height - 8) // 2, (width - 8) // 2
-    np.testing.assert_array_equal(image, array[top : top + 8, left : left + 8])
-    assert key == "x.png"
+    np.testing.assert_array_equal(tile.pixels, array[top : top + 8, left : left + 8])
+    assert tile.key == "x.png"
 
 
 def test_resize_shrinks_the_largest_central_square(tmp_path):
     wide = np.zeros((32, 96, 3), np.uint8)
     wide[:, 32:64] = (200, 100, 50)
     save(tmp_path / "wide.png", wide)
-    ((_, image),) = folder(tmp_path, fit="resize").read("wide.png", [0], 3)
-    assert image.shape == (8, 8, 3)
-    assert (image == (200, 100, 50)).all()
+    (tile,) = read(folder(tmp_path, fit="resize"), "wide.png")
+    assert tile.key == "wide.png"
+    assert tile.pixels.shape == (8, 8, 3)
+    assert (tile.pixels == (200, 100, 50)).all()
 
 
 def test_resize_is_antialiased(tmp_path):
     checkers = (np.indices((256, 256)).sum(0) % 2 * 255).astype(np.uint8)
     save(tmp_path / "checkers.png", checkers)
-    ((_, image),) = folder(tmp_path, fit="resize").read("checkers.png", [0], 1)
-    assert np.abs(image.astype(int) - 127.5).max() < 4
+    (tile,) = read(folder(tmp_path, fit="resize"), "checkers.png", channels=1)
+    assert np.abs(tile.pixels.astype(int) - 127.5).max() < 4
 
 
 def test_resize_to_its_own_size_changes_nothing(tmp_path):
     array = pixels(8, 8)
     save(tmp_path / "x.png", array)
-    np.testing.assert_array_equal(folder(tmp_path, fit="resize").read("x.png", [0], 3)[0][1], array)
+    np.testing.assert_array_equal(read(folder(tmp_path, fit="resize"), "x.png")[0].pixels, array)
 
 
 # Colour
@@ -152,20 +178,28 @@ def test_resize_to_its_own_size_changes_nothing(tmp_path):
 def test_lossless_formats_give_their_pixels(tmp_path, suffix, channels):
     array = pixels(8, 16, channels)
     save(tmp_path / f"x.{suffix}", array, **({"lossless": True} if suffix == "webp" else {}))
-    read = folder(tmp_path).read(f"x.{suffix}", [1], channels)[0][1]
-    np.testing.assert_array_equal(read, array[:, 8:])
-    assert folder(tmp_path).survey(f"x.{suffix}").colour == (channels == 3 or suffix == "webp")
+    np.testing.assert_array_equal(read(folder(tmp_path), f"x.{suffix}", channels)[1].pixels, array[:, 8:])
+    bands = folder(tmp_path).survey(f"x.{suffix}").bands
+    assert bands == (("red", "green", "blue") if channels == 3 or suffix == "webp" else ("grey",))
 
 
 def test_jpeg_is_read_as_pillow_decodes_it(tmp_path):
     path = save(tmp_path / "x.jpg", pixels(16, 16), quality=90)
-    np.testing.assert_array_equal(folder(tmp_path, 16).read("x.jpg", [0], 3)[0][1], np.asarray(Image.open(path)))
+    np.testing.assert_array_equal(read(folder(tmp_path, 16), "x.jpg")[0].pixels, np.asarray(Image.open(path)))
 
 
 def test_grey_becomes_three_equal_channels_among_colour(tmp_path):
     array = pixels(8, 8, 1)
     save(tmp_path / "x.png", array)
-    np.testing.assert_array_equal(folder(tmp_path).read("x.png", [0], 3)[0][1], np.repeat(array, 3, axis=2))
+    np.testing.assert_array_equal(read(folder(tmp_path), "x.png")[0].pixels, np.repeat(array, 3, axis=2))
+
+
+def test_one_coloured_image_makes_all_coloured(tmp_path):
+    save(tmp_path / "grey.png", pixels(8, 8, 1))
+    save(tmp_path / "colour.png", pixels(8, 8))
+    grey, colour = map(folder(tmp_path).survey, ("grey.png", "colour.png"))
+    assert folder(tmp_path).agree([grey]) == form(1)
+    assert folder(tmp_path).agree([grey, colour]) == form(3)
 
 
 @pytest.mark.parametrize("channels", [2, 4])
@@ -174,9 +208,8 @@ def test_alpha_is_dropped_not_blended(tmp_path, channels):
     array[..., -1] = 0
     save(tmp_path / "x.png", array)
     survey = folder(tmp_path).survey("x.png")
-    assert (survey.alpha, survey.colour) == (True, channels == 4)
-    read = folder(tmp_path).read("x.png", [0], channels - 1)[0][1]
-    np.testing.assert_array_equal(read, array[..., :-1])
+    assert (survey.alpha, len(survey.bands)) == (True, channels - 1)
+    np.testing.assert_array_equal(read(folder(tmp_path), "x.png", channels - 1)[0].pixels, array[..., :-1])
 
 
 @pytest.mark.parametrize("options", [{}, {"transparency": 3}, {"transparency": bytes(range(16))}])
@@ -188,14 +221,14 @@ def test_palettes_are_expanded(tmp_path, options):
     image.putdata(indices.ravel().tolist())
     image.save(tmp_path / "x.png", **options)
     survey = folder(tmp_path).survey("x.png")
-    assert (survey.colour, survey.alpha) == (True, bool(options))
-    np.testing.assert_array_equal(folder(tmp_path).read("x.png", [0], 3)[0][1], palette[indices])
+    assert (len(survey.bands), survey.alpha) == (3, bool(options))
+    np.testing.assert_array_equal(read(folder(tmp_path), "x.png")[0].pixels, palette[indices])
 
 
 def test_bilevel_images_are_black_and_white(tmp_path):
     bits = pixels(8, 8, 1)[..., 0] > 128
     Image.fromarray(bits).save(tmp_path / "x.png")
-    np.testing.assert_array_equal(folder(tmp_path).read("x.png", [0], 1)[0][1][..., 0], bits * 255)
+    np.testing.assert_array_equal(read(folder(tmp_path), "x.png", channels=1)[0].pixels[..., 0], bits * 255)
 
 
 def test_exif_rotation_is_ignored(tmp_path):
@@ -204,18 +237,16 @@ def test_exif_rotation_is_ignored(tmp_path):
     array = pixels(8, 16)
     save(tmp_path / "x.png", array, exif=exif)
     save(tmp_path / "x.jpg", array, exif=exif)
-    np.testing.assert_array_equal(folder(tmp_path).read("x.png", [0], 3)[0][1], array[:, :8])
-    assert [key for key, _ in folder(tmp_path).read("x.jpg", [0, 1], 3)] == ["x.jpg#0_0", "x.jpg#0_1"]
+    np.testing.assert_array_equal(read(folder(tmp_path), "x.png")[0].pixels, array[:, :8])
+    assert [tile.key for tile in read(folder(tmp_path), "x.jpg")] == ["x.jpg#0_0", "x.jpg#0_1"]
 
 
 def test_a_cameras_jpeg_with_a_preview_behind_is_its_first_image(tmp_path):
     first, preview = (Image.fromarray(pixels(8, 8, seed=seed)) for seed in (0, 1))
     first.save(tmp_path / "x.jpg", "MPO", save_all=True, append_images=[preview])
     assert Image.open(tmp_path / "x.jpg").n_frames == 2
-    assert folder(tmp_path).survey("x.jpg").windows == 1
-    np.testing.assert_array_equal(
-        folder(tmp_path).read("x.jpg", [0], 3)[0][1], np.asarray(Image.open(tmp_path / "x.jpg"))
-    )
+    (tile,) = read(folder(tmp_path), "x.jpg")
+    np.testing.assert_array_equal(tile.pixels, np.asarray(Image.open(tmp_path / "x.jpg")))
 
 
 # Labels
@@ -225,10 +256,10 @@ def test_labels_are_the_first_sub_folder(tmp_path):
     for name in ("sea/a.png", "land/dry/b.png", "loose.png"):
         save(tmp_path / name, pixels(8, 8))
     source = folder(tmp_path, labels=True)
-    assert source.survey("sea/a.png").label == "sea"
-    assert source.survey("land/dry/b.png").label == "land"
+    assert read(source, "sea/a.png")[0].label == "sea"
+    assert read(source, "land/dry/b.png")[0].label == "land"
     assert source.survey("loose.png").rejected == "lies in no sub-folder, so it has no label"
-    assert folder(tmp_path).survey("sea/a.png").label is None
+    assert read(folder(tmp_path), "sea/a.png")[0].label is None
 
 
 # Bad files
@@ -263,9 +294,11 @@ def test_bad_files_are_rejected_by_their_header(tmp_path, name):
     survey = folder(tmp_path).survey(name)
     assert survey.rejected.startswith(reason)
     assert str(tmp_path) not in survey.rejected
-    assert survey.windows == 0
+    assert survey.bands == ()
     with pytest.raises(UnusableFile):
-        folder(tmp_path).read(name, [0], 3)
+        list(folder(tmp_path).read(name, 0, form()))
+    with pytest.raises(UnusableFile):
+        folder(tmp_path).sample(name, 16, form())
 
 
 def test_links_to_nothing_and_pipes_are_rejected(tmp_path):
@@ -292,10 +325,77 @@ def test_truncated_files_are_rejected_at_the_latest_when_read(tmp_path_factory, 
     path.write_bytes(content[: math.floor(fraction * len(content))])
     if folder(root).survey(path.name).rejected is None:
         with pytest.raises(UnusableFile):
-            folder(root).read(path.name, [0], 3)
+            list(folder(root).read(path.name, 0, form()))
+        with pytest.raises(UnusableFile):
+            folder(root).sample(path.name, 16, form())
 
 
-def test_a_file_that_shrank_since_the_survey_is_rejected(tmp_path):
-    save(tmp_path / "x.png", pixels(8, 8))
-    with pytest.raises(UnusableFile, match="changed"):
-        folder(tmp_path).read("x.png", [1], 3)
+def test_a_file_that_went_away_or_shrank_since_the_survey_is_rejected(tmp_path):
+    path = save(tmp_path / "x.png", pixels(8, 8))
+    assert folder(tmp_path).survey("x.png").rejected is None
+    save(path, pixels(7, 8))
+    with pytest.raises(UnusableFile, match="too small: 8 x 7 pixels"):
+        list(folder(tmp_path).read("x.png", 0, form()))
+    path.unlink()
+    with pytest.raises(UnusableFile, match="no regular file"):
+        list(folder(tmp_path).read("x.png", 0, form()))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
+def test_a_file_that_must_not_be_read_is_rejected(tmp_path):
+    save(tmp_path / "x.png", pixels(8, 8)).chmod(0)
+    assert folder(tmp_path).survey("x.png").rejected == "Permission denied"
+
+
+# Samples
+
+
+@settings(deadline=None, max_examples=20)
+@given(height=st.integers(8, 60), width=st.integers(8, 60), side=st.integers(1, 70))
+def test_samples_are_pixels_evenly_spread(tmp_path_factory, height, width, side):
+    root = tmp_path_factory.mktemp("samples")
+    array = pixels(height, width)
+    save(root / "x.png", array)
+    sample = folder(root).sample("x.png", side, form())
+    every = math.ceil(max(height, width) / side)
+    np.testing.assert_array_equal(sample, array[::every, ::every].reshape(-1, 3))
+    assert len(sample) <= side**2
+
+
+# Grids of files
+
+
+def grid(root: Path, fit: str = "tile") -> Folder:
+    return Folder(str(root), 8, fit, grid=FileGrid("{scene}_r{row}_c{column}.png"))
+
+
+def test_images_of_a_grid_are_cut_into_tiles_of_one_large_grid(tmp_path):
+    save(tmp_path / "a_r2_c5.png", pixels(16, 16))
+    assert grid(tmp_path).survey("a_r2_c5.png").tiles == 4
+    places = {tile.key: (tile.scene, tile.row, tile.column) for tile in read(grid(tmp_path), "a_r2_c5.png")}
+    assert places == {f"a_r2_c5.png#{r}_{c}": ("a", 2 * 2 + r, 5 * 2 + c) for r, c in ((0, 0), (0, 1), (1, 0), (1, 1))}
+
+
+def test_images_of_a_grid_that_are_shrunk_are_one_tile_each(tmp_path):
+    save(tmp_path / "a_r2_c5.png", pixels(24, 24))
+    (tile,) = read(grid(tmp_path, "resize"), "a_r2_c5.png")
+    assert (tile.key, tile.scene, tile.row, tile.column) == ("a_r2_c5.png", "a", 2, 5)
+
+
+@pytest.mark.parametrize("size", [(8, 16), (12, 12), (16, 8)])
+def test_images_of_a_grid_that_leave_gaps_are_rejected(tmp_path, size):
+    save(tmp_path / "a_r0_c0.png", pixels(*size))
+    assert "squares of whole tiles" in grid(tmp_path).survey("a_r0_c0.png").rejected
+
+
+def test_other_names_are_rejected_where_there_is_a_grid(tmp_path):
+    save(tmp_path / "a.png", pixels(8, 8))
+    assert grid(tmp_path).survey("a.png").rejected.startswith("its name does not match grid_pattern")
+
+
+def test_images_of_several_sizes_do_not_make_a_grid(tmp_path):
+    for name, side in (("a_r0_c0.png", 16), ("a_r0_c1.png", 8)):
+        save(tmp_path / name, pixels(side, side))
+    surveys = [grid(tmp_path).survey(name) for name in ("a_r0_c0.png", "a_r0_c1.png")]
+    with pytest.raises(InputError, match=r"a_r0_c1.png is smaller than a_r0_c0.png; with grid_pattern all images are"):
+        grid(tmp_path).agree(surveys)

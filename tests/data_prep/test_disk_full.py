@@ -1,0 +1,128 @@
+"""Disks that are full or must not be written to: one line, nothing half-written, and the same command goes on."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep import disk
+from progan_tf.data import records
+from progan_tf.errors import Failed
+
+PROJECT = Path(__file__).parents[2]
+
+
+def mount(*arguments: str) -> None:
+    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of 3 MB."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs Linux and root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder))
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    """32 images of 64 x 64: 393 kB of pixels, about 540 kB as records of all levels."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for i in range(32):
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8)).save(folder / f"{i:03d}.png")
+    return folder
+
+
+def convert(images: Path, output: Path) -> subprocess.CompletedProcess:
+    flags = [f"--input={images}", f"--output={output}", "--resolution=64", "--shards=4", "--workers=1"]
+    return subprocess.run(
+        [sys.executable, "-m", "data_prep.convert", *flags],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def fill(folder: Path, leave: int) -> None:
+    """Takes all room of a disk but for `leave` bytes."""
+    space = os.statvfs(folder)
+    (folder / "filler").write_bytes(bytes(space.f_bavail * space.f_frsize - leave))
+
+
+def whole_files(output: Path) -> list[Path]:
+    """The files under final names, each read in full."""
+    shards = sorted(output.glob("train/*.tfrecords"))
+    for path in shards:
+        level = int(path.name.split("-r")[1][:2])
+        good, bad = records.scan(str(path), (2**level, 2**level, 3), "uint8")
+        assert (sum(run.count for run in good), bad) == (8, [])
+    return shards
+
+
+@pytest.mark.parametrize(
+    "room", [200 << 10, *(pytest.param(room << 10, marks=pytest.mark.slow) for room in (4, 420, 600))]
+)  # while tiles are cut; at once, while the first shards are written, and while the last are
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(images, small_disk, tmp_path, room):
+    earlier = small_disk / "earlier"
+    assert convert(images, earlier).returncode == 0
+    before = {path: path.read_bytes() for path in earlier.rglob("*") if path.is_file()}
+    fill(small_disk, leave=room)
+    output = small_disk / "out"
+    failed = convert(images, output)
+    assert failed.returncode == 1, failed.stderr
+    assert failed.stderr == (
+        f"convert: no space left on the disk of {output}; free some and run the same command again\n"
+    )
+    assert not (output / "dataset.json").exists()
+    whole_files(output)
+    (small_disk / "filler").unlink()
+    done = convert(images, output)
+    assert done.returncode == 0, done.stderr
+    assert len(whole_files(output)) == 4 * 5
+    assert {path: path.read_bytes() for path in earlier.rglob("*") if path.is_file()} == before
+    assert {path.name: path.read_bytes() for path in (output / "train").iterdir()} == {
+        path.name: path.read_bytes() for path in (earlier / "train").iterdir()
+    }
+    assert sorted(path.name for path in output.iterdir()) == ["dataset.json", "train"]
+
+
+def test_a_disk_that_must_not_be_written_to_is_an_input_error(images, small_disk):
+    (small_disk / "out").mkdir()
+    mount("-o", "remount,ro", str(small_disk))
+    for output, message in (("out", "cannot be written to"), ("new", "cannot be made: Read-only file system")):
+        wrong = convert(images, small_disk / output)
+        assert wrong.returncode == 2
+        assert wrong.stderr == f"convert: output {small_disk / output} {message}; choose another folder\n"
+    assert list((small_disk / "out").iterdir()) == []
+
+
+def test_a_disk_that_fills_up_under_tensorflow_is_explained(small_disk):
+    import tensorflow as tf
+
+    fill(small_disk, leave=0)
+    with pytest.raises(Failed, match="no space left on the disk of out"), disk.explained("out"):  # noqa: SIM117
+        with tf.io.TFRecordWriter(str(small_disk / "x")) as writer:
+            writer.write(bytes(1 << 20))
+
+
+def test_other_errors_of_files_are_one_line_and_others_stay_as_they_are():
+    with pytest.raises(Failed, match=r"Permission denied: '/a/b'; make it accessible"), disk.explained("out"):
+        raise PermissionError(13, "Permission denied", "/a/b")
+    with pytest.raises(Failed, match="Input/output error; run the same command again"), disk.explained("out"):
+        raise OSError(5, "Input/output error")
+    with pytest.raises(ZeroDivisionError), disk.explained("out"):
+        raise ZeroDivisionError
