@@ -1,9 +1,10 @@
 """Generates images with an exported model; it needs the model alone, and a CPU will do.
 
   python -m experiments.generate --model=model --output=images --num=64 --grid
+  python -m experiments.generate --model=model --output=images --format=geotiff --physical
 
-An image depends on the model, its seed, truncation and label alone, not on how many are made. Every PNG says in its
-metadata that it is synthetic, and of which model and seed.
+An image depends on the model, its seed, truncation and label alone, not on how many are made. Every PNG and GeoTIFF
+says in its metadata that it is synthetic, and of which model and seed.
 """
 
 import math
@@ -16,6 +17,7 @@ from absl import flags
 
 from data_prep import command_line, quietly
 from data_prep.progress import track
+from experiments import image_files
 from progan_tf import imaging
 from progan_tf.errors import InputError
 from progan_tf.export import description as descriptions
@@ -36,12 +38,21 @@ _TRUNCATION = flags.DEFINE_float(
 _LABEL = flags.DEFINE_string(
     "label", None, "Class of the images, its name or index, where the model has classes; left out: all in turn."
 )
-_GRID = flags.DEFINE_bool("grid", False, "Also write grid.png, all images in one.")
+_FORMAT = flags.DEFINE_enum(
+    "format",
+    "png",
+    list(image_files.SUFFIXES),
+    "png shows grey or RGB with the model's 8 or 16 bits; geotiff and npy hold all bands.",
+)
+_PHYSICAL = flags.DEFINE_bool(
+    "physical", False, "Values in the physical units of the training data, float32, in place of pixels."
+)
+_GRID = flags.DEFINE_bool("grid", False, "Also write grid.png, all images in one, as grey or RGB of 8 bits.")
 _INTERPOLATE = flags.DEFINE_integer(
     "interpolate", None, "Instead of single images: this many frames from each seed to the next.", lower_bound=1
 )
 
-Frame = tuple[str, str, np.ndarray]  # file name, what it says as its seed, pixels [H, W, C]
+Frame = tuple[str, str, np.ndarray]  # file name without its suffix, what it says as its seed, pixels [H, W, C]
 
 
 def main() -> None:
@@ -61,12 +72,11 @@ def main() -> None:
         frames, total = _interpolation(loaded.signatures, model, label), (_NUM.value - 1) * _INTERPOLATE.value + 1
     else:
         frames, total = _images(loaded.signatures, model, label), _NUM.value
-    shown = []
-    for name, seed, pixels in track(frames, "generating", total, "images"):
-        image = imaging.to_display(pixels, tuple(model.display_bands))
-        imaging.write_png(output / name, image, _said(model, seed))
+    suffix, shown = image_files.SUFFIXES[_FORMAT.value], []
+    for stem, seed, pixels in track(frames, "generating", total, "images"):
+        image_files.write(output / (stem + suffix), pixels, model, _said(model, seed), _PHYSICAL.value)
         if _GRID.value:
-            shown.append(image)
+            shown.append(imaging.to_display(pixels, tuple(model.display_bands)))
     if _GRID.value:
         grid = imaging.grid(np.stack(shown), columns=math.ceil(math.sqrt(total)))
         seeds = f"{_SEED.value} to {_SEED.value + _NUM.value - 1}"
@@ -75,6 +85,9 @@ def main() -> None:
         f"images   {output}: {total:,} of {model.resolution} x {model.resolution}, synthetic, of model {model.name} "
         f"({model.kimg:,.1f} kimg)"
     )
+    if _FORMAT.value == "png" and model.channels > len(model.display_bands):
+        bands = ", ".join(model.bands[band] for band in model.display_bands)
+        print(f"bands    {bands} of {model.channels}; --format=geotiff or --format=npy writes all")
 
 
 def _images(signatures: dict[str, Callable], model: Description, label: int | None) -> Iterator[Frame]:
@@ -82,7 +95,7 @@ def _images(signatures: dict[str, Callable], model: Description, label: int | No
         inputs = {"seed": np.array([seed], np.int64), "truncation": np.array([_TRUNCATION.value], np.float32)}
         chosen = seed % max(1, len(model.labels)) if label is None else label
         pixels = _call(signatures["from_seed"], inputs, model, chosen)
-        yield f"seed_{seed:06d}.png", str(seed), pixels
+        yield f"seed_{seed:06d}", str(seed), pixels
 
 
 def _interpolation(signatures: dict[str, Callable], model: Description, label: int | None) -> Iterator[Frame]:
@@ -96,7 +109,7 @@ def _interpolation(signatures: dict[str, Callable], model: Description, label: i
             latents = slerp(latents, latents_of(seed + 1, model.latent_size).numpy(), way)
         # One image at a time: the last bits of a batch depend on its size.
         pixels = _call(signatures["serving_default"], {"latents": latents[np.newaxis]}, model, label)
-        yield f"frame_{number:04d}.png", f"{seed + way:.4f}", pixels
+        yield f"frame_{number:04d}", f"{seed + way:.4f}", pixels
 
 
 def _call(signature: Callable, inputs: dict[str, np.ndarray], model: Description, label: int | None) -> np.ndarray:
@@ -119,7 +132,7 @@ def _load(folder: Path) -> Any:
 
 
 def _said(model: Description, seed: str) -> dict[str, str]:
-    """What a PNG says of itself."""
+    """What a file says of itself."""
     return {"SYNTHETIC": model.synthetic, "Model": model.name, "Seed": seed, "Truncation": str(_TRUNCATION.value)}
 
 
@@ -127,6 +140,7 @@ def _check_flags(model: Description) -> None:
     truncation = _TRUNCATION.value
     if not 0 < truncation <= 2:
         raise InputError(f"--truncation={truncation} is not over 0 and at most 2; 1 is as trained")
+    image_files.check(_FORMAT.value, _PHYSICAL.value, model)
     if not _INTERPOLATE.value:
         return
     if _NUM.value < 2:

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from progan_tf import imaging
@@ -110,6 +111,34 @@ def test_png_files_hold_the_exact_pixels(tmp_path, channels, mode):
     with Image.open(tmp_path / "image.png") as read:
         assert (read.format, read.mode) == ("PNG", mode)
         np.testing.assert_array_equal(np.asarray(read).reshape(image.shape), image)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("height, width", [(1, 1), (5, 7), (64, 64)])
+def test_sixteen_bit_png_files_hold_the_exact_pixels(tmp_path, channels, height, width):
+    image = np.random.default_rng(0).integers(0, 2**16, (height, width, channels), np.uint16)
+    imaging.write_png(tmp_path / "image.png", image, {"SYNTHETIC": "yes"})
+    png = (tmp_path / "image.png").read_bytes()
+    np.testing.assert_array_equal(tf.io.decode_png(png, dtype=tf.uint16), image)  # libpng, which checks every CRC
+    with Image.open(tmp_path / "image.png") as read:
+        assert read.size == (width, height)
+        read.verify()
+    assert png[24:26] == bytes([16, {1: 0, 3: 2}[channels]])  # bits a sample, kind of colour
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_png_files_say_what_they_are_told_to_in_any_script(tmp_path, dtype, channels):
+    said = {"SYNTHETIC": "SYNTHETIC: made up", "Model": "Wälder 森林", "Seed": "7"}
+    imaging.write_png(tmp_path / "image.png", np.zeros((4, 4, channels), dtype), said)
+    with Image.open(tmp_path / "image.png") as read:
+        assert read.text == said
+
+
+def test_smooth_sixteen_bit_images_are_compressed(tmp_path):
+    ramp = np.add.outer(np.arange(256), np.arange(256)).astype(np.uint16)[..., None] * np.ones(3, np.uint16)
+    imaging.write_png(tmp_path / "image.png", ramp)
+    assert (tmp_path / "image.png").stat().st_size < ramp.nbytes / 20
 
 
 def test_writing_leaves_the_file_alone_behind_and_replaces_the_one_before(tmp_path):

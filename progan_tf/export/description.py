@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from progan_tf.errors import InputError
 
 FILENAME = Path("assets.extra") / "model.json"
@@ -16,8 +18,12 @@ class Description:
     """All that a user of a model must know who has nothing but the model.
 
     `resolution` is that of the images, `final_resolution` that of the run when grown; `growth` says in words where
-    between the two it stands. `labels` are the names of the classes, none where unlabelled. `scaling` leads back to
-    physical units, as in the manifest of the dataset (None: pixels are as they were in the sources).
+    between the two it stands. `labels` are the names of the classes, none where unlabelled.
+
+    `scaling` leads back to physical units, as in the manifest of the dataset: its `low` and `high` have one number a
+    band, in the order of `bands`, and the physical value of a pixel is low + pixel * (high - low) / top, top being 255
+    or 65535, the largest value of `dtype`. None: pixels are as they were in the sources. `physical_values` says the
+    same in words, for readers of the file.
     """
 
     name: str
@@ -38,7 +44,18 @@ class Description:
     precision: str
     version: str
     licence: str
+    physical_values: str | None = None
     synthetic: str = SYNTHETIC
+
+
+def physical_values(scaling: dict[str, Any] | None, dtype: str) -> str:
+    """How to come from a model's pixels to physical values, in words."""
+    if scaling is None:
+        return "pixels are as they were in the sources"
+    return (
+        f"value = low + pixel * (high - low) / {np.iinfo(dtype).max}; "
+        "low and high are those of scaling, one a band, in the order of bands"
+    )
 
 
 def write(folder: Path, description: Description) -> None:
@@ -53,7 +70,8 @@ def read(folder: Path) -> Description:
     path = folder / FILENAME
     try:
         fields = json.loads(path.read_text())
-        return Description(**{field.name: fields[field.name] for field in dataclasses.fields(Description)})
+        known = [field.name for field in dataclasses.fields(Description) if field.name in fields]
+        return Description(**{name: fields[name] for name in known})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{folder} is no model of this project ({FILENAME} is missing or damaged); experiments.export makes one"

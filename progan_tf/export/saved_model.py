@@ -143,4 +143,5 @@ def _describe(
         precision=precision,
         version=progan_tf.__version__,
         licence=_LICENCE,
+        physical_values=descriptions.physical_values(data["scaling"], data["dtype"]),
     )

@@ -1,6 +1,7 @@
 """From a run folder to images on the command line, by the two commands as their users meet them."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 import time
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+import tensorflow as tf
 from PIL import Image
 
 from progan_tf.export import description as descriptions
@@ -52,6 +55,21 @@ def five(model, tmp_path_factory) -> Path:
     return output
 
 
+@pytest.fixture(scope="module")
+def scaled(tmp_path_factory) -> Path:
+    """A model of blue, green, red and near infrared, of 16 bits, which stand for physical values."""
+    folder = tmp_path_factory.mktemp("scaled")
+    runs.write(folder / "run", images=10000, channels=4, dtype="uint16")
+    config = folder / "run" / "config.json"
+    fields = json.loads(config.read_text())
+    fields["data"] |= {"bands": ["blue", "green", "red", "nir"], "display_bands": [2, 1, 0]}
+    fields["data"]["scaling"] = {"mode": "range", "low": [0, 0, 0, -0.5], "high": [0.25, 0.5, 1, 1.5]}
+    config.write_text(json.dumps(fields))
+    done = run("export", run_dir=folder / "run", output=folder / "model")
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder / "model"
+
+
 def describe(folder: Path, labels: list[str]) -> Path:
     """A version folder that is enough to check flags against: described, but without a graph."""
     folder.mkdir()
@@ -88,15 +106,55 @@ def test_an_image_is_the_same_however_it_is_asked_for(model, five, tmp_path):
 
 
 def test_interpolation_goes_from_seed_to_seed(model, five, tmp_path):
-    done = run("generate", model=model, output=tmp_path, num=3, seed=41, label=0, interpolate=4)
+    done = run("generate", model=model, output=tmp_path, num=3, seed=41, label=0, interpolate=4, format="npy")
     assert done.returncode == 0, done.stderr
     frames = sorted(tmp_path.iterdir())
-    assert [path.name for path in frames] == [f"frame_{number:04d}.png" for number in range(9)]
-    images = [np.asarray(Image.open(path)).astype(int) for path in frames]
+    assert [path.name for path in frames] == [f"frame_{number:04d}.npy" for number in range(9)]
+    images = [np.load(path).astype(int) for path in frames]
     seed_42 = np.asarray(Image.open(five / "seed_000042.png")).astype(int)
     assert np.abs(images[4] - seed_42).max() <= 1
     step = np.abs(images[1] - images[0]).mean()
     assert 0 < step < np.abs(images[4] - images[0]).mean()
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_sixteen_bits_in_every_format(scaled, tmp_path):
+    outputs = {name: tmp_path / name for name in ("png", "geotiff", "npy")}
+    done = run("generate", "--grid", model=scaled, output=outputs["png"], num=2, seed=7)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "bands    red, green, blue of 4; --format=geotiff or --format=npy writes all" in done.stdout
+    done = run("generate", "--grid", model=scaled, output=outputs["geotiff"], num=1, seed=8, format="geotiff")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run("generate", "--physical", model=scaled, output=outputs["npy"], num=2, seed=7, format="npy")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in outputs["png"].iterdir()) == ["grid.png", "seed_000007.png", "seed_000008.png"]
+    assert sorted(path.name for path in outputs["geotiff"].iterdir()) == ["grid.png", "seed_000008.tif"]
+    assert sorted(path.name for path in outputs["npy"].iterdir()) == ["seed_000007.npy", "seed_000008.npy"]
+
+    png = outputs["png"] / "seed_000008.png"
+    shown = tf.io.decode_png(png.read_bytes(), dtype=tf.uint16).numpy()
+    with rasterio.open(outputs["geotiff"] / "seed_000008.tif") as file:
+        pixels, physical = file.read(), np.load(outputs["npy"] / "seed_000008.npy")
+        assert (file.count, set(file.dtypes), file.crs) == (4, {"uint16"}, None)
+        assert file.descriptions == ("blue", "green", "red", "nir")
+        assert file.tags()["SYNTHETIC"] == Image.open(png).text["SYNTHETIC"]
+        np.testing.assert_array_equal(shown, np.moveaxis(pixels[[2, 1, 0]], 0, -1))
+        assert physical.dtype == np.float32
+        for band, (low, high) in enumerate([(0, 0.25), (0, 0.5), (0, 1), (-0.5, 1.5)]):
+            np.testing.assert_allclose(physical[..., band], low + pixels[band] * (high - low) / 65535, atol=1e-6)
+            np.testing.assert_allclose(
+                physical[..., band], pixels[band] * file.scales[band] + file.offsets[band], atol=1e-6
+            )
+    assert np.unique(pixels & 255).size > 200  # more than eight bits shifted up
+    grid = np.asarray(Image.open(outputs["png"] / "grid.png"))
+    np.testing.assert_array_equal(grid[:, 16:], shown >> 8)
+    np.testing.assert_array_equal(Image.open(outputs["geotiff"] / "grid.png"), shown >> 8)
+
+
+def test_the_model_tells_others_how_to_come_to_physical_values(scaled):
+    told = json.loads((scaled / "1" / "assets.extra" / "model.json").read_text())
+    assert told["physical_values"].startswith("value = low + pixel * (high - low) / 65535; ")
+    assert len(told["bands"]) == len(told["scaling"]["low"]) == len(told["scaling"]["high"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -117,6 +175,9 @@ def test_interpolation_goes_from_seed_to_seed(model, five, tmp_path):
         ({"interpolate": 5, "truncation": 0.5}, "--truncation=1 only"),
         ({"interpolate": 5, "model": "LABELLED"}, "needs one --label for all frames; there are field, town"),
         ({"output": "FILE"}, "cannot be made"),
+        ({"format": "jpeg"}, "--format"),
+        ({"physical": "true"}, "give --format=geotiff or --format=npy"),
+        ({"physical": "true", "format": "npy"}, "--physical: model mine has no scaling"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(options, message, tmp_path):

@@ -206,6 +206,19 @@ def test_the_description_is_complete(rich):
     assert "SYNTHETIC" in written["synthetic"]
 
 
+def test_a_model_of_an_earlier_release_is_read_and_a_damaged_one_refused(rich, tmp_path):
+    (tmp_path / "assets.extra").mkdir()
+    path = tmp_path / "assets.extra" / "model.json"
+    fields = dataclasses.asdict(rich.exported.description)
+    del fields["physical_values"]
+    path.write_text(json.dumps(fields))
+    assert descriptions.read(tmp_path).scaling == fields["scaling"]
+    del fields["bands"]
+    path.write_text(json.dumps(fields))
+    with pytest.raises(InputError, match="is no model of this project"):
+        descriptions.read(tmp_path)
+
+
 def test_bfloat16_is_near_and_half_the_size(plain, tmp_path):
     run = plain.exported.path.parents[1] / "run"
     exported = saved_model.export(run, tmp_path / "model", "bfloat16")
