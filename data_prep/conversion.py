@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from data_prep.shards import Written
     from progan_tf.data.manifest import Manifest
 
-_SURVEYED_AT_ONCE = 256
+_SURVEYED_AT_ONCE = 2048
+_WRITER_BYTES = 512 << 20  # of pixels: loading TensorFlow in another process takes longer than writing as much
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +109,8 @@ def prepare(job: Job, source: Source, listing: Listing, progress: type[Progress]
     bad |= {file: reason for cut in cuts for file, reason in cut.rejected.items()}
     rejected.save(job.output, bad)
     rejected.check(job.output, bad, len(surveys), job.max_bad_fraction)
-    tile_bytes = len(form.bands) * job.resolution**2 * np.dtype(job.dtype).itemsize
     rejected.save_dropped(job.output, {key: reason for cut in cuts for key, reason in cut.dropped.items()})
-    planned = plan.make(job, cuts, bad, tile_bytes)
+    planned = plan.make(job, cuts, bad, _tile_bytes(job, form))
     rejected.save_dropped(job.output, planned.dropped)
     alpha = sum(survey.alpha for survey in usable)
     return Prepared(form, _overall(scaling, form), planned, len(surveys), len(bad), alpha)
@@ -134,8 +134,9 @@ def write(
     layout = shards.Layout(job.output, job.dataset_name, job.resolution, channels, job.dtype, job.encoding)
     function = functools.partial(shards.write, layout=layout)
     items = plan.shards(prepared.plan, missing)
-    results = _all(engine_of(job), function, items, len(missing), job, quietly.import_tensorflow)
     total = sum(len(prepared.plan.tiles(*shard)) for shard in missing)
+    writers = min(len(missing), 1 + total * _tile_bytes(job, prepared.form) // _WRITER_BYTES)
+    results = _all(engine_of(job), function, items, writers, job, quietly.import_tensorflow)
     with progress("write", total, "images") as shown:
         for shard in _counted(results, shown, lambda shard: shard.images):
             written[shard.split, shard.index] = shard
@@ -168,8 +169,7 @@ def _cut(
     rules = cutting.Rules(
         job.dtype, scaling, job.min_valid_fraction, job.min_std, hash_looks=job.near_duplicates == "drop"
     )
-    tile_bytes = len(form.bands) * job.resolution**2 * np.dtype(job.dtype).itemsize
-    parts = cutting.parts(usable, tile_bytes)
+    parts = cutting.parts(usable, _tile_bytes(job, form))
     done = {part.index: cutting.finished(job.output, part.index) for part in parts}
     missing = [part for part in parts if done[part.index] is None]
     function = functools.partial(cutting.cut, source=source, form=form, rules=rules, output=job.output)
@@ -177,6 +177,10 @@ def _cut(
         for cut in _counted(_all(run, function, missing, len(missing), job, None), shown, lambda cut: 1):
             done[cut.part] = cut
     return [done[part.index] for part in parts]
+
+
+def _tile_bytes(job: Job, form: Form) -> int:
+    return len(form.bands) * job.resolution**2 * np.dtype(job.dtype).itemsize
 
 
 def _all(
