@@ -109,9 +109,12 @@ def deserialize(record: bytes, dtype: str = "uint8", encoding: str = "raw") -> R
         raise ValueError(f"shape {shape} with {len(features['data'].bytes_list.value)} images")
     data = features["data"].bytes_list.value[0]
     image = _decoded(data, shape, dtype) if encoding == "png" else _raw(data, shape, dtype)
-    key = features["key"].bytes_list.value[0].decode() if "key" in features else None
-    label = features["label"].int64_list.value[0] if "label" in features else None
-    return Record(image, key, label, _place(features))
+    try:
+        key = features["key"].bytes_list.value[0].decode() if "key" in features else None
+        label = features["label"].int64_list.value[0] if "label" in features else None
+        return Record(image, key, label, _place(features))
+    except (IndexError, UnicodeDecodeError) as error:
+        raise ValueError(f"a feature that is not what it should be ({error})") from error
 
 
 def _raw(data: bytes, shape: tuple[int, ...], dtype: str) -> np.ndarray:

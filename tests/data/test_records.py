@@ -83,6 +83,14 @@ def test_what_a_record_carries_besides_is_what_the_format_says():
     assert [key.decode() for key in features["neighbours"].bytes_list.value] == list(neighbours)
 
 
+@pytest.mark.parametrize("feature", ["row", "column"])
+def test_a_place_without_its_row_or_column_is_no_record(feature):
+    example = tf.train.Example.FromString(records.serialize(np.zeros((4, 4, 1), np.uint8), place=Place("s", 1, 2)))
+    del example.features.feature[feature]
+    with pytest.raises(ValueError, match="a feature that is not what it should be"):
+        records.deserialize(example.SerializeToString())
+
+
 def test_what_is_not_known_takes_no_room():
     record = records.serialize(np.zeros((4, 4, 1), np.uint8), place=Place("s", 0, 0))
     assert sorted(tf.train.Example.FromString(record).features.feature) == ["column", "data", "row", "scene", "shape"]
