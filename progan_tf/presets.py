@@ -56,9 +56,9 @@ PRESETS: dict[str, Config] = {
     "demo_32": Config(
         network=NetworkConfig(resolution=32, latent_size=64, fmap_base=512, fmap_max=64),
         schedule=ScheduleConfig(
-            stable_kimg={4: 24, 8: 9, 16: 5},
-            fade_kimg={4: 9, 16: 5, 32: 3},
-            total_kimg=64,
+            stable_kimg={4: 24, 8: 9, 16: 4},
+            fade_kimg={4: 9, 16: 4, 32: 3},
+            total_kimg=58,
             batch_size={4: 64, 8: 16, 32: 8},
             learning_rate={4: 0.002},
         ),
