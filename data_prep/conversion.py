@@ -163,7 +163,13 @@ def _survey_batch(source: Source, names: list[str]) -> list[Survey]:
 
 
 def _cut(
-    source: Source, usable: list[Survey], form: Form, scaling: Any, run: Callable, job: Job, progress: type[Progress]
+    source: Source,
+    usable: list[Survey],
+    form: Form,
+    scaling: Scaling | None,
+    run: Callable,
+    job: Job,
+    progress: type[Progress],
 ) -> list[cutting.Cut]:
     """Has the parts cut that an earlier run did not finish; returns all."""
     rules = cutting.Rules(

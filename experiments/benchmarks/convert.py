@@ -6,7 +6,8 @@
 `tiles` converts 256 x 256 PNG files with 1, 2, ... processes, beside a plain single loop over the same files (decode,
 halve, write: what the published tool does) and beside the rate at which the disk takes the same bytes. `scene` cuts a
 GeoTIFF of uint16, beside a bare windowed read of the same pixels, and a sparse one of `side` x `side` for the memory.
-`read` passes the dataset of `tiles` through the input pipeline from a warm cache. Rounds alternate between the
+`stages` tells what a tile costs a process once it has started,
+`plan` what planning costs in memory and time. `read` passes the dataset of `tiles` through the input pipeline from a warm cache. Rounds alternate between the
 contestants; medians are printed. Peak memory is the sum over all processes of their largest resident size.
 """
 
@@ -27,7 +28,9 @@ from absl import flags
 
 from data_prep import command_line, quietly
 
-_WHAT = flags.DEFINE_list("what", ["tiles", "read", "scene"], "Parts to run: tiles, read, scene.")
+_WHAT = flags.DEFINE_list(
+    "what", ["tiles", "stages", "plan", "read", "scene"], "Parts to run: tiles, stages, plan, read, scene."
+)
 _IMAGES = flags.DEFINE_integer("images", 2000, "PNG files of 256 x 256 to convert.")
 _SIDE = flags.DEFINE_integer("side", 20000, "Side of the sparse scene in pixels.")
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Times each contestant runs.")
@@ -40,7 +43,7 @@ def main() -> None:
     quietly.import_tensorflow()
     with tempfile.TemporaryDirectory(dir=_FOLDER.value or None) as folder:
         for what in _WHAT.value:
-            {"tiles": _tiles, "read": _read, "scene": _scene}[what](Path(folder))
+            {"tiles": _tiles, "stages": _stages, "plan": _plan, "read": _read, "scene": _scene}[what](Path(folder))
 
 
 def _tiles(folder: Path) -> None:
@@ -71,6 +74,61 @@ def _tiles(folder: Path) -> None:
     print(f"  raw {written / 1e6:,.1f} MB, png {packed / 1e6:,.1f} MB")
     seconds = _timed(lambda: _write_bytes(folder / "bytes", written))
     print(f"  the disk takes as many bytes in {seconds:.2f} s: {_IMAGES.value / seconds:,.0f} images/s")
+
+
+def _stages(folder: Path) -> None:
+    """Milliseconds a tile in one process, start not counted: decoding alone, all of cutting, writing."""
+    from PIL import Image
+
+    from data_prep import conversion
+    from data_prep.job import Job
+    from data_prep.sources import open_source
+
+    images = _pngs(folder)
+    job = Job(str(images), str(folder / "stages"), workers=1)
+    source = open_source(job)
+
+    def decode() -> None:
+        for path in sorted(images.iterdir()):
+            np.asarray(Image.open(path))
+
+    begin = time.perf_counter()
+    prepared = conversion.prepare(job, source, source.listing())
+    cut = time.perf_counter() - begin
+    written = _timed(lambda: conversion.write(job, prepared, prepared.plan.shards()))
+    for name, seconds in (("decode", _timed(decode)), ("survey and cut", cut), ("write", written)):
+        print(f"{name:16} {1000 * seconds / _IMAGES.value:5.2f} ms a tile")
+
+
+def _plan(folder: Path) -> None:
+    """Memory and time of a plan, on tiles that were never cut."""
+    import tracemalloc
+
+    from data_prep import cutting, plan
+    from data_prep.job import Job
+
+    count = 200_000
+    for near in ("keep", "drop"):
+        job = Job("scenes", "dataset", near_duplicates=near)
+        rng = np.random.default_rng(0)
+        tracemalloc.start()
+        tiles = tuple(
+            cutting.CutTile(
+                *(
+                    number // 256,
+                    number % 256,
+                    "archive/scene.tif",
+                    f"archive/scene.tif#{number // 500}_{number % 500}",
+                ),
+                *("archive/scene.tif", number // 500, number % 500, None, (0.0, 0.0, 1.0, 1.0), "EPSG:32633"),
+                *(f"{number:032x}", rng.bytes(71).hex() if near == "drop" else None),
+            )
+            for number in range(count)
+        )
+        seconds = _timed(lambda job=job, tiles=tiles: plan.make(job, [cutting.Cut(0, tiles, {}, {})], {}, 196608))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        print(f"plan of {count:,} tiles, near_duplicates={near}: {peak / count:.0f} bytes a tile, {seconds:.1f} s")
 
 
 def _read(folder: Path) -> None:
