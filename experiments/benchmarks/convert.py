@@ -4,10 +4,10 @@
   python -m experiments.benchmarks.convert --what=scene --side=20000
 
 `tiles` converts 256 x 256 PNG files with 1, 2, ... processes, beside a plain single loop over the same files (decode,
-halve, write: what the published tool does) and beside the rate at which the disk takes the same bytes. `scene` cuts a
-GeoTIFF of uint16, beside a bare windowed read of the same pixels, and a sparse one of `side` x `side` for the memory.
-`stages` tells what a tile costs a process once it has started,
-`plan` what planning costs in memory and time. `read` passes the dataset of `tiles` through the input pipeline from a warm cache. Rounds alternate between the
+halve, write: what the published tool does) and beside the rate at which the disk takes the same bytes. `stages` tells
+what a tile costs a process once it has started, `plan` what planning costs in memory and time. `read` passes the
+dataset of `tiles` through the input pipeline from a warm cache. `scene` cuts a GeoTIFF of uint16, beside a bare
+windowed read of the same pixels, and a sparse one of `side` x `side` for the memory. Rounds alternate between the
 contestants; medians are printed. Peak memory is the sum over all processes of their largest resident size.
 """
 
@@ -120,14 +120,16 @@ def _plan(folder: Path) -> None:
                     "archive/scene.tif",
                     f"archive/scene.tif#{number // 500}_{number % 500}",
                 ),
-                *("archive/scene.tif", number // 500, number % 500, None, (0.0, 0.0, 1.0, 1.0), "EPSG:32633"),
+                *("archive/scene.tif", number // 500, number % 500, None, (float(number), 0.0, 1.0, 1.0), "EPSG:32633"),
                 *(f"{number:032x}", rng.bytes(71).hex() if near == "drop" else None),
             )
             for number in range(count)
         )
-        seconds = _timed(lambda job=job, tiles=tiles: plan.make(job, [cutting.Cut(0, tiles, {}, {})], {}, 196608))
+        cuts = [cutting.Cut(0, tiles, {}, {})]
+        plan.make(job, cuts, {}, 196608)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
+        seconds = _timed(lambda job=job, cuts=cuts: plan.make(job, cuts, {}, 196608))
         print(f"plan of {count:,} tiles, near_duplicates={near}: {peak / count:.0f} bytes a tile, {seconds:.1f} s")
 
 
