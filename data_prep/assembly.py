@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 import progan_tf
 from data_prep import files, ground, plan, shards, work_folder
@@ -13,7 +12,7 @@ from data_prep.cutting import CutTile
 from data_prep.job import Job
 from data_prep.plan import Plan
 from data_prep.sources.source import Form
-from progan_tf.data import manifest, records
+from progan_tf.data import manifest
 from progan_tf.data.scaling import Scaling
 from progan_tf.errors import InputError
 
@@ -69,14 +68,16 @@ def assemble(job: Job, given: Input, planned: Plan, written: Sequence[shards.Wri
     )
     for split in planned.splits:
         if planned.labels and planned.shard_counts[split] == 1:
-            _write_label_file(job.output, dataset, split)
-    manifest.save(dataset, job.output)
+            labels = [planned.labels.index(tile.label) for tile in planned.splits[split]]
+            _write_label_file(job.output, dataset, split, labels)
+    files.replace(files.join(job.output, manifest.FILENAME), manifest.to_json(dataset))
     return dataset
 
 
 def load(output: str) -> manifest.Manifest:
     """The manifest of a finished dataset. Raises InputError where a file of it is missing or has another size."""
-    dataset = manifest.load(output)
+    path = files.join(output, manifest.FILENAME)
+    dataset = manifest.from_json(files.read_text(path), path)
     for listed in dataset.splits.values():
         for shard in listed:
             path = files.join(output, shard.file)
@@ -106,11 +107,8 @@ def _places(planned: Plan) -> dict[str, list]:
     }
 
 
-def _write_label_file(output: str, dataset: manifest.Manifest, split: str) -> None:
+def _write_label_file(output: str, dataset: manifest.Manifest, split: str, labels: Sequence[int]) -> None:
     """Writes the official tools' `<name>-rxx.labels`: npy, float32 one-hot [images, labels], in record order."""
-    (smallest,) = dataset.shards(split, 2)
-    raw = tf.data.TFRecordDataset(files.join(output, smallest.file)).as_numpy_iterator()
-    labels = [records.deserialize(record).label for record in raw]
     partial = work_folder.work_path(output, f"labels.{os.getpid()}")
     with files.open_file(partial, "wb") as file:
         np.save(file, np.eye(len(dataset.labels), dtype=np.float32)[labels])

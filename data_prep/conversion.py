@@ -5,32 +5,29 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from data_prep import cutting, plan, quietly, ranges, rejected, work_folder
+from data_prep import assembly, cutting, plan, quietly, ranges, rejected, shards, work_folder
 from data_prep.engines import engine_of
 from data_prep.job import Job
 from data_prep.progress import Progress, Silent
+from data_prep.shards import Written
 from data_prep.sources import open_source
 from data_prep.sources.source import Form, Listing, Source, Survey
+from progan_tf.data.manifest import Manifest
 from progan_tf.data.scaling import Scaling
 from progan_tf.errors import InputError
 
-if TYPE_CHECKING:
-    from data_prep.shards import Written
-    from progan_tf.data.manifest import Manifest
-
 _SURVEYED_AT_ONCE = 2048
-_WRITER_BYTES = 512 << 20  # of pixels: loading TensorFlow in another process takes longer than writing as much
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
     """What a conversion did: the dataset, how many files were no images by name, and what an earlier run had done."""
 
-    manifest: "Manifest"
+    manifest: Manifest
     ignored: int
     resumed_shards: int = 0
     was_complete: bool = False
@@ -65,15 +62,8 @@ def convert(job: Job, progress: type[Progress] = Silent) -> Report:
         raise InputError(f"input {job.input} holds no file that a {source.kind} source reads; see docs/DATA.md")
     fingerprint = plan.fingerprint(job, listing)
     if work_folder.is_complete(job.output, fingerprint):
-        quietly.import_tensorflow()
-        from data_prep import assembly
-
         return Report(assembly.load(job.output), listing.ignored, was_complete=True)
     prepared = prepare(job, source, listing, progress)
-
-    quietly.import_tensorflow()  # takes seconds: not before the input is known to be good
-    from data_prep import assembly
-
     written, resumed = write(job, prepared, prepared.plan.shards(), progress)
     counts = (prepared.files, prepared.rejected, prepared.alpha_dropped)
     given = assembly.Input(source.kind, fingerprint, *counts, prepared.form, prepared.scaling)
@@ -118,13 +108,11 @@ def prepare(job: Job, source: Source, listing: Listing, progress: type[Progress]
 
 def write(
     job: Job, prepared: Prepared, wanted: Sequence[tuple[str, int]], progress: type[Progress] = Silent
-) -> tuple[list["Written"], int]:
+) -> tuple[list[Written], int]:
     """Has the `wanted` shards (split, index) written that an earlier run did not finish.
 
     Returns all of them, and how many it had finished.
     """
-    from data_prep import shards
-
     work_folder.make_splits(job.output, list(prepared.plan.splits))
     found = (shards.finished(job.output, *shard) for shard in wanted)
     written = {(shard.split, shard.index): shard for shard in found if shard}
@@ -135,8 +123,8 @@ def write(
     function = functools.partial(shards.write, layout=layout)
     items = plan.shards(prepared.plan, missing)
     total = sum(len(prepared.plan.tiles(*shard)) for shard in missing)
-    writers = min(len(missing), 1 + total * _tile_bytes(job, prepared.form) // _WRITER_BYTES)
-    results = _all(engine_of(job), function, items, writers, job, quietly.import_tensorflow)
+    prepare = quietly.import_tensorflow if job.encoding == "png" else None
+    results = _all(engine_of(job), function, items, len(missing), job, prepare)
     with progress("write", total, "images") as shown:
         for shard in _counted(results, shown, lambda shard: shard.images):
             written[shard.split, shard.index] = shard

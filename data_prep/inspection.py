@@ -14,10 +14,10 @@ from data_prep.engines import local
 from data_prep.progress import Progress, Silent
 from data_prep.shards import checksum
 from progan_tf.data import manifest as manifests
-from progan_tf.data import pipeline, records
+from progan_tf.data import pipeline, reading, records
 from progan_tf.data.manifest import Manifest, Shard
 from progan_tf.data.pipeline import Dataset
-from progan_tf.data.records import BadRecord, RecordError
+from progan_tf.data.reading import BadRecord, RecordError
 from progan_tf.data.scaling import Scaling
 
 HISTOGRAM_BINS = 256
@@ -53,8 +53,8 @@ def unreadable(directory: str) -> list[Damage]:
     shapes, broken = [], []
     for path in files.glob(files.join(directory, "*-r[0-9][0-9]*.tfrecords")):
         try:
-            shapes.append(records.shape_of_first(path))
-            records.count(path)
+            shapes.append(reading.shape_of_first(path))
+            reading.count(path)
         except RecordError:
             broken.append(path)
     channels = shapes[0][2] if shapes else 3
@@ -62,7 +62,7 @@ def unreadable(directory: str) -> list[Damage]:
     for path in broken:
         name = path.rpartition("/")[2]
         side = 2 ** int(re.findall(r"-r(\d\d)", name)[-1])
-        _, bad = records.scan(path, (side, side, channels), "uint8")
+        _, bad = reading.scan(path, (side, side, channels), "uint8")
         found.append(Damage(name, _listed(bad) if bad else "holds no record"))
     return found
 
@@ -114,7 +114,7 @@ def _fault(expected: _Expected) -> str | None:
         return _records_fault(expected)
     if checksum(path) != shard.sha256:
         return f"not the SHA-256 that was written; {_records_fault(expected) or 'records whole, but other ones'}"
-    count, shape = records.count(path), records.shape_of_first(path)
+    count, shape = reading.count(path), reading.shape_of_first(path)
     if count != shard.images:
         return _miscounted(count, shard)
     if shape != expected.shape:
@@ -124,7 +124,7 @@ def _fault(expected: _Expected) -> str | None:
 
 def _records_fault(expected: _Expected) -> str | None:
     """What is wrong with the records of a file, by their own checksums."""
-    good, bad = records.scan(expected.path, expected.shape, expected.dtype, expected.encoding)
+    good, bad = reading.scan(expected.path, expected.shape, expected.dtype, expected.encoding)
     if bad:
         return _listed(bad)
     count = sum(run.count for run in good)
@@ -243,7 +243,7 @@ def histograms(directory: str, manifest: Manifest, split: str, level: int) -> np
     shift = 8 * (np.dtype(manifest.dtype).itemsize - 1)
     shape = (2**level, 2**level, manifest.channels)
     for serialized in _serialized(directory, manifest, split, level).batch(256):
-        images = records.parse_batch(serialized, shape, manifest.dtype, manifest.encoding).numpy()
+        images = reading.parse_batch(serialized, shape, manifest.dtype, manifest.encoding).numpy()
         for band in range(manifest.channels):
             counts[band] += np.bincount((images[..., band] >> shift).ravel(), minlength=HISTOGRAM_BINS)
     return counts

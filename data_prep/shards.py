@@ -7,13 +7,12 @@ import json
 import os
 
 import numpy as np
-import tensorflow as tf
 
 from data_prep import cutting, files
 from data_prep.mipmaps import mipmaps
 from data_prep.plan import PlannedTile, Shard
 from data_prep.work_folder import work_path
-from progan_tf.data import manifest, records
+from progan_tf.data import manifest, records, tfrecord
 from progan_tf.data.place import Place
 
 
@@ -53,14 +52,14 @@ def write(shard: Shard, layout: Layout) -> Written:
         level: work_path(output, f"{shard.split}-{level}-{shard.index}.{os.getpid()}") for level in layout.levels
     }
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(tf.io.TFRecordWriter(partial[level])) for level in reversed(layout.levels)]
+        levels = [stack.enter_context(files.open_file(partial[level], "wb")) for level in reversed(layout.levels)]
         for planned in shard.tiles:
             image, place = _image(planned, layout), _place(planned)
-            for writer, lower in zip(writers, mipmaps(image), strict=True):
+            for file, lower in zip(levels, mipmaps(image), strict=True):
                 record = records.serialize(
                     lower, key=planned.tile.key, label=planned.label, place=place, encoding=layout.encoding
                 )
-                writer.write(record)
+                tfrecord.write(file, record)
     listed = []
     for level in layout.levels:
         final = f"{shard.split}/{_file_name(layout.name, level, shard)}"

@@ -15,7 +15,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from progan_tf.data import manifest as manifests
-from progan_tf.data import records
+from progan_tf.data import reading
 from progan_tf.data.manifest import Manifest, Shard
 from progan_tf.errors import InputError
 
@@ -93,9 +93,9 @@ class _Records(tfds.core.DatasetBuilder, skip_registration=True):
     def _parse(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
         dataset, side = self._dataset, 2**self._level
         shape = (side, side, dataset.channels)
-        image = records.parse_batch(record[None], shape, dataset.dtype, dataset.encoding)[0]
+        image = reading.parse_batch(record[None], shape, dataset.dtype, dataset.encoding)[0]
         key = tf.io.parse_single_example(record, {"key": tf.io.FixedLenFeature([], tf.string, "")})["key"]
-        label = {"label": records.parse_labels(record[None])[0]} if self._labelled else {}
+        label = {"label": reading.parse_labels(record[None])[0]} if self._labelled else {}
         return {"image": image, "key": key} | label
 
     def _split(self, name: str, shards: Sequence[Shard]) -> tfds.core.SplitInfo:

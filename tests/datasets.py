@@ -23,6 +23,11 @@ def landscape(count: int, size: int, seed: int = 0) -> np.ndarray:
     return np.stack(tiles[:count])
 
 
+def save_manifest(manifest: Manifest, folder: Path) -> None:
+    """Writes the manifest of a dataset directory."""
+    (folder / manifests.FILENAME).write_text(manifests.to_json(manifest))
+
+
 def write(folder: Path, images: np.ndarray, labels: list[int] | None = None, shards: int = 1) -> Path:
     """Writes images [N, R, R, C] uint8 or uint16 as a dataset directory with every level, and returns the folder."""
     count, resolution, _, channels = images.shape
@@ -40,7 +45,7 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None = None, sha
             listed.append(Shard(f"train/{path.name}", level, len(rows), path.stat().st_size, digest))
         half = 2 ** (level - 1)
         means = means.reshape(count, half, 2, half, 2, channels).mean(axis=(2, 4))
-    manifests.save(
+    save_manifest(
         Manifest(
             name="small",
             resolution=resolution,
@@ -51,6 +56,6 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None = None, sha
             splits={"train": tuple(listed)},
             labels=tuple(f"class {i}" for i in range(max(labels) + 1)) if labels else (),
         ),
-        str(folder),
+        folder,
     )
     return folder

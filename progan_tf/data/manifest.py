@@ -1,13 +1,14 @@
-"""The manifest of a dataset directory: what is in it, in one JSON file (`dataset.json`)."""
+"""The manifest of a dataset directory: what is in it, in one JSON file (`dataset.json`).
+
+TensorFlow is loaded where a directory is opened, not where a manifest is written.
+"""
 
 import dataclasses
 import json
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from progan_tf.data import records
 from progan_tf.data.bands import band_names, display_bands
 from progan_tf.errors import InputError
 
@@ -71,31 +72,18 @@ class Manifest:
         return sum(shard.images for shard in self.shards(split, self.levels[-1]))
 
 
-def save(manifest: Manifest, directory: str) -> None:
-    """Writes `dataset.json`, whole or not at all."""
+def to_json(manifest: Manifest) -> str:
+    """The text of `dataset.json`."""
     fields = dataclasses.asdict(manifest)
     fields["levels"] = manifest.levels
     fields["images"] = {split: manifest.images(split) for split in manifest.splits}
-    path = tf.io.gfile.join(directory, FILENAME)
-    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
-        file.write(json.dumps(fields, indent=1) + "\n")
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    return json.dumps(fields, indent=1) + "\n"
 
 
-def load(directory: str) -> Manifest:
-    """The manifest of `directory`: its `dataset.json`, or, for a folder of the official tools, inferred from the files.
-
-    Raises:
-        InputError: the directory is missing, holds no dataset, or its manifest is damaged.
-    """
-    path = tf.io.gfile.join(directory, FILENAME)
-    if not tf.io.gfile.isdir(directory):
-        raise InputError(f"no dataset at {directory}: there is no such folder; make one with data_prep.convert")
-    if not tf.io.gfile.exists(path):
-        return infer(directory)
+def from_json(text: str, path: str) -> Manifest:
+    """The inverse of `to_json`. Raises InputError, naming `path`, where the text is no manifest."""
     try:
-        with tf.io.gfile.GFile(path) as file:
-            fields = json.load(file)
+        fields = json.loads(text)
         fields = {field.name: fields[field.name] for field in dataclasses.fields(Manifest) if field.name in fields}
         fields["splits"] = {
             split: tuple(Shard(**shard) for shard in shards) for split, shards in fields["splits"].items()
@@ -107,26 +95,47 @@ def load(directory: str) -> Manifest:
         raise InputError(f"{path} is not a dataset manifest ({error!r}); convert the images again") from error
 
 
+def load(directory: str) -> Manifest:
+    """The manifest of `directory`: its `dataset.json`, or, for a folder of the official tools, inferred from the files.
+
+    Raises:
+        InputError: the directory is missing, holds no dataset, or its manifest is damaged.
+    """
+    import tensorflow as tf
+
+    path = tf.io.gfile.join(directory, FILENAME)
+    if not tf.io.gfile.isdir(directory):
+        raise InputError(f"no dataset at {directory}: there is no such folder; make one with data_prep.convert")
+    if not tf.io.gfile.exists(path):
+        return infer(directory)
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return from_json(file.read().decode(errors="replace"), path)
+
+
 def infer(directory: str) -> Manifest:
     """The manifest of a flat folder of `<name>-rNN.tfrecords`, as the official ProGAN and StyleGAN tools write it.
 
     The records tell the shape, a `<name>-rxx.labels` file (npy, float32 [images, labels]) the labels.
     """
+    import tensorflow as tf
+
+    from progan_tf.data import reading
+
     files = sorted(tf.io.gfile.glob(tf.io.gfile.join(directory, "*-r[0-9][0-9]*.tfrecords")))
     if not files:
         raise InputError(f"no dataset at {directory}: it holds neither {FILENAME} nor *-rNN.tfrecords files")
     shards = []
     for path in files:
-        shape = records.shape_of_first(path)
+        shape = reading.shape_of_first(path)
         shards.append(
             Shard(
                 file=_basename(path),
                 level=int(shape[0]).bit_length() - 1,
-                images=records.count(path),
+                images=reading.count(path),
                 bytes=tf.io.gfile.stat(path).length,
             )
         )
-    height, _, channels = records.shape_of_first(files[-1])
+    height, _, channels = reading.shape_of_first(files[-1])
     resolution = max(2**shard.level for shard in shards)
     if height != resolution:
         raise InputError(f"{files[-1]} holds images of {height} pixels, less than other files of the folder")
@@ -155,5 +164,7 @@ def _basename(path: str) -> str:
 
 def read_label_file(path: str) -> np.ndarray:
     """Labels of an official `-rxx.labels` file: float32 [images, labels]."""
+    import tensorflow as tf
+
     with tf.io.gfile.GFile(path, "rb") as file:
         return np.load(file).astype(np.float32)

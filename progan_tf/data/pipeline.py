@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from progan_tf.data import manifest as manifests
-from progan_tf.data import records
+from progan_tf.data import reading
 from progan_tf.data.manifest import Manifest
-from progan_tf.data.records import BadRecord, RecordError, Run
+from progan_tf.data.reading import BadRecord, RecordError, Run
 from progan_tf.errors import InputError
 
 
@@ -62,7 +62,7 @@ class Dataset:
             return manifests.read_label_file(tf.io.gfile.join(self.directory, self.manifest.label_file))
         if not self.manifest.labels:
             return np.zeros((self.images, 0), np.float32)
-        smallest = tf.data.TFRecordDataset(self.paths(self.manifest.levels[0])).batch(1024).map(records.parse_labels)
+        smallest = tf.data.TFRecordDataset(self.paths(self.manifest.levels[0])).batch(1024).map(reading.parse_labels)
         return np.eye(len(self.manifest.labels), dtype=np.float32)[np.concatenate(list(smallest.as_numpy_iterator()))]
 
 
@@ -124,11 +124,11 @@ def batches(
         shards = tf.data.Dataset.from_tensor_slices(tuple(tf.gather(column, order) for column in columns))
         shuffle_seed = tf.random.stateless_uniform([], key, minval=None, maxval=None, dtype=tf.int64)
         tf.random.set_seed(87654321)  # of this function's graph alone, or shuffle would mix in the program's
-        shuffled = shards.flat_map(records.read_run).shuffle(buffer, seed=shuffle_seed)
+        shuffled = shards.flat_map(reading.read_run).shuffle(buffer, seed=shuffle_seed)
         return shuffled.skip(tf.where(number == first_epoch, tf.constant(skipped, tf.int64), 0))
 
     def parse(serialized: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = records.parse_batch(serialized, dataset.shape(level), manifest.dtype, manifest.encoding)
+        pixels = reading.parse_batch(serialized, dataset.shape(level), manifest.dtype, manifest.encoding)
         if label_table is None:
             return pixels, tf.zeros([batch_size, 0])
         return pixels, tf.gather(tf.constant(label_table), rows)
@@ -181,4 +181,4 @@ def _good_runs(dataset: Dataset, level: int) -> list[tuple[int, Run]]:
 
 
 def _scan(dataset: Dataset, level: int, path: str) -> tuple[list[Run], list[BadRecord]]:
-    return records.scan(path, dataset.shape(level), dataset.manifest.dtype, dataset.manifest.encoding)
+    return reading.scan(path, dataset.shape(level), dataset.manifest.dtype, dataset.manifest.encoding)

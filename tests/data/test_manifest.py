@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from progan_tf.data import manifest, records
 from progan_tf.errors import InputError
+from tests import datasets
 
 EXAMPLE = manifest.Manifest(
     name="coast",
@@ -29,13 +30,13 @@ EXAMPLE = manifest.Manifest(
 
 
 def test_saved_and_loaded_again_is_the_same(tmp_path):
-    manifest.save(EXAMPLE, str(tmp_path))
+    datasets.save_manifest(EXAMPLE, tmp_path)
     assert manifest.load(str(tmp_path)) == EXAMPLE
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
 
 
 def test_the_file_is_readable_on_its_own(tmp_path):
-    manifest.save(EXAMPLE, str(tmp_path))
+    datasets.save_manifest(EXAMPLE, tmp_path)
     fields = json.loads((tmp_path / "dataset.json").read_text())
     assert (fields["levels"], fields["images"]) == ([2, 3], {"train": 7})
 
@@ -83,7 +84,7 @@ def test_official_labels_are_found(tmp_path):
 
 
 def test_a_manifest_of_before_there_were_encodings_is_of_raw_pixels(tmp_path):
-    manifest.save(dataclasses.replace(EXAMPLE, encoding="png"), str(tmp_path))
+    datasets.save_manifest(dataclasses.replace(EXAMPLE, encoding="png"), tmp_path)
     assert manifest.load(str(tmp_path)).encoding == "png"
     fields = json.loads((tmp_path / "dataset.json").read_text())
     del fields["encoding"]

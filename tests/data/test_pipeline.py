@@ -11,11 +11,12 @@ import tensorflow as tf
 from PIL import Image
 
 from progan_tf.data import manifest as manifests
-from progan_tf.data import pipeline, records
+from progan_tf.data import pipeline, reading, records
 from progan_tf.data.bands import band_names, display_bands
 from progan_tf.data.manifest import Manifest, Shard
 from progan_tf.data.pipeline import Dataset
 from progan_tf.errors import InputError
+from tests import datasets
 
 IMAGES, SHARDS, CLASSES, LEVELS = 23, 4, 3, (2, 3)
 PER_SHARD = [6, 6, 6, 5]
@@ -62,7 +63,7 @@ def write(
         labels=("a", "b", "c") if labelled else (),
         encoding=encoding,
     )
-    manifests.save(manifest, str(folder))
+    datasets.save_manifest(manifest, folder)
     return folder
 
 
@@ -72,7 +73,7 @@ def update_sizes(folder: Path) -> None:
     for shards in manifest.splits.values():
         for shard in shards:
             object.__setattr__(shard, "bytes", (folder / shard.file).stat().st_size)
-    manifests.save(manifest, str(folder))
+    datasets.save_manifest(manifest, folder)
 
 
 def shard_path(dataset: Dataset, level: int, shard: int) -> Path:
@@ -284,7 +285,7 @@ def test_a_damaged_png_stops_reading_with_its_file_and_number(tmp_path):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for record in [*serialized[:2], broken, *serialized[3:]]:
             writer.write(record)
-    with pytest.raises(records.RecordError, match=f"{path.name}: record 2 is damaged .no PNG that can be decoded"):
+    with pytest.raises(reading.RecordError, match=f"{path.name}: record 2 is damaged .no PNG that can be decoded"):
         order(dataset, 2 * IMAGES, level=3)
     numbers = order(dataset, IMAGES - 1, level=3, on_error="skip")
     assert sorted(numbers) == [number for number in range(IMAGES) if number != 2]
@@ -347,7 +348,7 @@ DAMAGES = [flip_a_bit, change_a_shape, cut_in_a_record]
 def test_a_damaged_record_stops_reading_with_its_file_and_number(own_dataset, damage):
     place, reason = damage(own_dataset)
     name = shard_path(own_dataset, 2, 1).name
-    with pytest.raises(records.RecordError, match=rf"{name}: record {place} is damaged \({reason}.*convert again"):
+    with pytest.raises(reading.RecordError, match=rf"{name}: record {place} is damaged \({reason}.*convert again"):
         order(own_dataset, 2 * IMAGES)
 
 

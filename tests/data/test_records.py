@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from progan_tf.data import records
+from progan_tf.data import reading, records
 from progan_tf.data.place import Place
 
 
@@ -124,17 +124,17 @@ def test_batches_are_parsed_in_a_graph(dtype, channels, encoding):
     originals = images(3, channels=channels, dtype=dtype)
     serialized = [records.serialize(image, label=n, encoding=encoding) for n, image in enumerate(originals, 5)]
     batch = tf.constant(serialized)
-    read = tf.function(lambda raw: records.parse_batch(raw, (8, 8, channels), dtype, encoding))(batch)
+    read = tf.function(lambda raw: reading.parse_batch(raw, (8, 8, channels), dtype, encoding))(batch)
     assert read.dtype == dtype
     np.testing.assert_array_equal(read, originals)
-    np.testing.assert_array_equal(tf.function(records.parse_labels)(batch), [5, 6, 7])
+    np.testing.assert_array_equal(tf.function(reading.parse_labels)(batch), [5, 6, 7])
 
 
 @pytest.mark.parametrize("encoding", ["raw", "png"])
 def test_batches_of_another_shape_are_refused(encoding):
     batch = tf.constant([records.serialize(image, encoding=encoding) for image in images(2)])
     with pytest.raises(tf.errors.InvalidArgumentError):
-        records.parse_batch(batch, (16, 16, 3), "uint8", encoding)
+        reading.parse_batch(batch, (16, 16, 3), "uint8", encoding)
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_official_records_are_written_byte_for_byte(level, tmp_path, golden):
 @pytest.mark.parametrize("encoding", ["raw", "png"])
 def test_scan_of_a_sound_file_is_one_run(tmp_path, encoding):
     write(tmp_path / "file", [records.serialize(image, encoding=encoding) for image in images(5)])
-    good, bad = records.scan(str(tmp_path / "file"), (8, 8, 3), "uint8", encoding)
-    assert good == [records.Run(str(tmp_path / "file"), offset=0, first=0, count=5)]
+    good, bad = reading.scan(str(tmp_path / "file"), (8, 8, 3), "uint8", encoding)
+    assert good == [reading.Run(str(tmp_path / "file"), offset=0, first=0, count=5)]
     assert bad == []
 
 
@@ -188,7 +188,7 @@ def test_scan_finds_a_flipped_bit(tmp_path, index, byte):
     damaged[byte + (offsets[index] if byte >= 0 else end)] ^= 4
     path.write_bytes(damaged)
 
-    good, bad = records.scan(str(path), (8, 8, 3), "uint8")
+    good, bad = reading.scan(str(path), (8, 8, 3), "uint8")
 
     assert [record.index for record in bad] == [index]
     assert sorted(run.first + i for run in good for i in range(run.count)) == [i for i in range(5) if i != index]
@@ -197,7 +197,7 @@ def test_scan_finds_a_flipped_bit(tmp_path, index, byte):
     files, *numbers = map(list, columns)
     runs = tf.data.Dataset.from_tensor_slices((files, *(np.int64(column) for column in numbers)))
     expected = [(serialized[i], i) for i in range(5) if i != index]
-    assert list(runs.flat_map(records.read_run).as_numpy_iterator()) == expected
+    assert list(runs.flat_map(reading.read_run).as_numpy_iterator()) == expected
 
 
 @pytest.mark.parametrize("cut", [1, 100, 240], ids=["last byte", "half a record", "into the header"])
@@ -206,11 +206,11 @@ def test_scan_finds_a_truncated_end(tmp_path, cut):
     offsets = write(path, [records.serialize(image) for image in images(3)])
     assert 0 < offsets[1] - 240 < 12  # so the last case cuts the header
     path.write_bytes(path.read_bytes()[:-cut])
-    good, bad = records.scan(str(path), (8, 8, 3), "uint8")
+    good, bad = reading.scan(str(path), (8, 8, 3), "uint8")
     assert [(record.index, "ends in" in record.reason) for record in bad] == [(2, True)]
     assert [run.count for run in good] == [2]
-    with pytest.raises(records.RecordError, match="record 2 is cut short"):
-        records.count(str(path))
+    with pytest.raises(reading.RecordError, match="record 2 is cut short"):
+        reading.count(str(path))
 
 
 def test_scan_past_a_destroyed_length_gives_up_the_rest(tmp_path):
@@ -219,26 +219,26 @@ def test_scan_past_a_destroyed_length_gives_up_the_rest(tmp_path):
     damaged = bytearray(path.read_bytes())
     damaged[offsets[2] + 1] ^= 64
     path.write_bytes(damaged)
-    good, bad = records.scan(str(path), (8, 8, 3), "uint8")
+    good, bad = reading.scan(str(path), (8, 8, 3), "uint8")
     assert [run.count for run in good][:1] == [2]
     assert bad[0].index == 2
 
 
 def test_scan_finds_records_of_another_shape(tmp_path):
     write(tmp_path / "file", [records.serialize(image) for image in images(2) + images(1, side=4) + images(1)])
-    good, bad = records.scan(str(tmp_path / "file"), (8, 8, 3), "uint8")
+    good, bad = reading.scan(str(tmp_path / "file"), (8, 8, 3), "uint8")
     assert [(record.index, record.reason) for record in bad] == [(2, "shape [4, 4, 3] where [8, 8, 3] is expected")]
     assert [(run.first, run.count) for run in good] == [(0, 2), (3, 1)]
 
 
 def test_shape_and_count_are_told_from_the_file(tmp_path):
     write(tmp_path / "file", [records.serialize(image) for image in images(3, channels=4)])
-    assert records.shape_of_first(str(tmp_path / "file")) == (8, 8, 4)
-    assert records.count(str(tmp_path / "file")) == 3
+    assert reading.shape_of_first(str(tmp_path / "file")) == (8, 8, 4)
+    assert reading.count(str(tmp_path / "file")) == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing like a record, but long enough for one"], ids=["empty", "text"])
 def test_files_without_records_are_named(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(records.RecordError, match=r"file: "):
-        records.shape_of_first(str(tmp_path / "file"))
+    with pytest.raises(reading.RecordError, match=r"file: "):
+        reading.shape_of_first(str(tmp_path / "file"))

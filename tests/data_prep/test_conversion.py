@@ -14,7 +14,7 @@ from data_prep.conversion import convert
 from data_prep.job import Job
 from data_prep.mipmaps import mipmaps
 from data_prep.plan import automatic_shards
-from progan_tf.data import manifest, records
+from progan_tf.data import manifest, reading, records
 from progan_tf.errors import InputError
 
 
@@ -70,7 +70,7 @@ def test_manifest_tells_what_is_there(tmp_path):
     for shard in dataset.splits["train"]:
         written = (tmp_path / "out" / shard.file).read_bytes()
         assert (shard.bytes, shard.sha256) == (len(written), hashlib.sha256(written).hexdigest())
-        assert shard.images == records.count(str(tmp_path / "out" / shard.file))
+        assert shard.images == reading.count(str(tmp_path / "out" / shard.file))
     assert dataset.source["files"] == dataset.source["tiles"] == 5
     assert report.ignored == 1
     fields = json.loads((tmp_path / "out/dataset.json").read_text())
@@ -260,7 +260,7 @@ def test_real_tiles(tiles64, tmp_path):
     for image, key, label in read(tmp_path / "out", 6):
         np.testing.assert_array_equal(image, np.asarray(Image.open(tmp_path / "in" / key)))
         assert report.manifest.labels[label] == key.split("/")[0]
-    good, bad = records.scan(str(tmp_path / "out/train/in-r06.tfrecords"), (64, 64, 3), "uint8")
+    good, bad = reading.scan(str(tmp_path / "out/train/in-r06.tfrecords"), (64, 64, 3), "uint8")
     assert ([run.count for run in good], bad) == ([200], [])
 
 

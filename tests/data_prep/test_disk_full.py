@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from data_prep import disk
-from progan_tf.data import records
+from progan_tf.data import reading
 from progan_tf.errors import Failed
 
 PROJECT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def whole_files(output: Path) -> list[Path]:
     shards = sorted(output.glob("train/*.tfrecords"))
     for path in shards:
         level = int(path.name.split("-r")[1][:2])
-        good, bad = records.scan(str(path), (2**level, 2**level, 3), "uint8")
+        good, bad = reading.scan(str(path), (2**level, 2**level, 3), "uint8")
         assert (sum(run.count for run in good), bad) == (8, [])
     return shards
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from data_prep.sources.folder import Folder
 from data_prep.sources.source import Form, UnusableFile
-from progan_tf.data import pipeline, records
+from progan_tf.data import pipeline, reading, records
 from tests import datasets
 
 RGB = Form(("red", "green", "blue"), (0, 1, 2), "uint8")
@@ -124,7 +124,7 @@ def check_damaged_records(dataset: Path, seeds: range, pipelines: int) -> int:
         for seed in seeds:
             rng = np.random.default_rng(seed)
             path.write_bytes(damaged(rng, content))
-            good, bad = records.scan(str(path), (8, 8, 3), "uint8")
+            good, bad = reading.scan(str(path), (8, 8, 3), "uint8")
             found_bad += bool(bad)
             for run in good:
                 for record in _run(run):
@@ -149,7 +149,7 @@ def _raw(path: Path) -> list[bytes]:
     return payloads
 
 
-def _run(run: records.Run) -> list[bytes]:
+def _run(run: reading.Run) -> list[bytes]:
     with Path(run.file).open("rb") as file:
         file.seek(run.offset)
         payloads = []

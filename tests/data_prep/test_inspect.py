@@ -191,7 +191,7 @@ def edit_first(folder: Path, **changes) -> str:
     manifest = manifests.load(str(folder))
     first, *others = manifest.splits["train"]
     splits = manifest.splits | {"train": (dataclasses.replace(first, **changes), *others)}
-    manifests.save(dataclasses.replace(manifest, splits=splits), str(folder))
+    datasets.save_manifest(dataclasses.replace(manifest, splits=splits), folder)
     return first.file
 
 

@@ -59,7 +59,7 @@ def write(folder: Path, bands: int = 3, dtype: str = "uint8", encoding: str = "r
         labels=CLASSES if labelled else (),
         encoding=encoding,
     )
-    manifest.save(dataset, str(folder))
+    datasets.save_manifest(dataset, folder)
     return folder
 
 
@@ -237,7 +237,7 @@ def test_tiles_that_overlap_must_be_called_so(tmp_path, stride, resolution, expe
     folder = write(tmp_path / "in")
     fields = manifest.load(str(folder))
     fields.source["recipe"] = {"stride": stride}
-    manifest.save(fields, str(folder))
+    datasets.save_manifest(fields, folder)
     with pytest.raises(
         InputError, match=f"has tiles {expected} pixels apart at this resolution; set --stride={expected}"
     ):

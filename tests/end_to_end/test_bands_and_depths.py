@@ -87,7 +87,7 @@ def made(request, tmp_path_factory) -> Made:
     scaling = Scaling("range", (-1.0,) * len(case.bands), tuple(1.0 + i for i in range(len(case.bands))))
     manifest = manifests.load(str(data))
     named = dataclasses.replace(manifest, bands=case.bands, display_bands=case.shown, scaling=scaling.as_dict())
-    manifests.save(named, str(data))
+    datasets.save_manifest(named, data)
     settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
     run("train", *settings, data_dir=data, run_dir=folder / "run", preset="official_1gpu")
     run("export", run_dir=folder / "run", output=folder / "model")
