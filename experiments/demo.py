@@ -17,9 +17,12 @@ from pathlib import Path
 
 from absl import flags
 
-from data_prep import command_line
-from experiments import demo_page
+from data_prep import command_line, quietly
+from experiments import demo_page, machine
+from progan_tf import config as configs
+from progan_tf import presets
 from progan_tf.errors import Failed, InputError, Stopped
+from progan_tf.training import run_directory
 
 _IMAGES = flags.DEFINE_string("images", "", "Folder of images to learn from; empty: landscapes are drawn for it.")
 _OUTPUT = flags.DEFINE_string("output", "demo", "Folder that everything goes to.")
@@ -28,6 +31,9 @@ _PRESET = flags.DEFINE_string("preset", "demo_32", "Configuration to train, see 
 _SCENES, _SCENE_SIZE = 80, 512  # 64 tiles a scene
 _TILE = 64  # pixels a side of the dataset; the network of the demo learns half of that
 _MAX_TILES = 6000
+# Convolutions a second (see experiments.machine) of the machine on which the whole of demo_32 takes eight minutes, and
+# the least part of it that slower ones get.
+_FULL_RATE, _LEAST = 280e9, 0.25
 
 
 def main() -> None:
@@ -40,7 +46,10 @@ def main() -> None:
     data, run, model, generated = (output / name for name in ("dataset", "run", "model", "generated"))
 
     _command("data_prep.convert", input=images, output=data, resolution=_TILE, max_tiles=_MAX_TILES)
-    _command("experiments.train", data_dir=data, run_dir=run, preset=_PRESET.value)
+    if (run / run_directory.CONFIG).exists():
+        _command("experiments.train", data_dir=data, run_dir=run)
+    else:
+        _command("experiments.train", *_shortening(), data_dir=data, run_dir=run, preset=_PRESET.value)
     if not (model / "1").exists():
         _command("experiments.export", run_dir=run, output=model)
     _command("experiments.generate", model=model, output=generated, num=16, seed=0, grid=True)
@@ -62,6 +71,17 @@ def main() -> None:
     print("  README.md has the commands for 256 x 256")
 
 
+def _shortening() -> list[str]:
+    """Settings that make the preset as long as this machine gets through in the time."""
+    quietly.import_tensorflow()
+    rate = machine.convolution_rate()
+    factor = max(_LEAST, min(1.0, round(rate / _FULL_RATE, 2)))
+    print(f"\n{rate / 1e9:.0f} GFLOP/s in convolutions: training {100 * factor:.0f} % of the preset's length")
+    preset = presets.preset(_PRESET.value)
+    shortened = preset if factor == 1 else presets.shortened(preset, factor)
+    return [f"--set={setting}" for setting in configs.settings(preset, shortened)]
+
+
 def _draw_scenes(folder: Path) -> Path:
     from data_prep import procedural
     from data_prep.engines import local
@@ -75,9 +95,9 @@ def _draw_scenes(folder: Path) -> Path:
     return folder
 
 
-def _command(module: str, **arguments: object) -> None:
+def _command(module: str, *flags: str, **arguments: object) -> None:
     """Runs one of our commands as a person would, and says so."""
-    words = ["-m", module, *(f"--{name}={value}" for name, value in arguments.items())]
+    words = ["-m", module, *(f"--{name}={value}" for name, value in arguments.items()), *flags]
     print(f"\n$ python {shlex.join(words)}", flush=True)
     process = subprocess.Popen([sys.executable, *words])
     # The child stops in its own time, and we with it.

@@ -220,6 +220,17 @@ def from_dict(fields: dict[str, Any]) -> Config:
     return Config(**{name: _section(name, sections[name], values) for name, values in fields.items()})
 
 
+def settings(base: Config, config: Config) -> list[str]:
+    """What `override` needs to make `config` of `base`."""
+    before, after = to_dict(base), to_dict(config)
+    return [
+        f"{section}.{field}={json.dumps(value)}"
+        for section, fields in after.items()
+        for field, value in fields.items()
+        if value != before[section][field]
+    ]
+
+
 def differences(a: Config, b: Config) -> list[str]:
     """`section.field: value in a, value in b` for every field in which two configs differ."""
     left, right = to_dict(a), to_dict(b)

@@ -16,10 +16,12 @@ from progan_tf.config import (
     differences,
     from_dict,
     override,
+    settings,
     to_dict,
 )
 from progan_tf.errors import InputError
 from progan_tf.presets import PRESETS
+from progan_tf.schedule import phase_at
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -41,6 +43,23 @@ def test_presets_are_found_by_name():
     assert presets.preset("paper") is PRESETS["paper"]
     with pytest.raises(InputError, match=r"no preset 'papper'; there are .*official_1gpu.*paper"):
         presets.preset("papper")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_settings_lead_from_one_config_to_another(name):
+    assert override(Config(), settings(Config(), PRESETS[name])) == PRESETS[name]
+    assert settings(PRESETS[name], PRESETS[name]) == []
+
+
+def test_a_shortened_preset_takes_the_same_course_in_less():
+    whole = PRESETS["demo_32"]
+    half = presets.shortened(whole, 0.5)
+    assert half.network == whole.network
+    for kimg in (0, 20, 33, 50, 60, 77, 100, 120, 134, 150, 179):
+        full = phase_at(whole.schedule, 5, kimg * 1000)
+        assert phase_at(half.schedule, 5, kimg * 500) == full
+    assert half.schedule.total_kimg == whole.schedule.total_kimg / 2
+    assert half.training.tick_kimg == {at: kimg / 2 for at, kimg in whole.training.tick_kimg.items()}
 
 
 @pytest.mark.parametrize(
