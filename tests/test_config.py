@@ -96,9 +96,9 @@ def test_the_last_of_two_overrides_holds():
 
 
 def test_overrides_are_applied_together_whatever_their_order():
-    for settings in (["schedule.repeats=3", "training.steps_per_call=9"],) * 2:
-        assert override(Config(), settings).training.steps_per_call == 9
-        settings.reverse()
+    for chosen in (["schedule.repeats=3", "training.steps_per_call=9"],) * 2:
+        assert override(Config(), chosen).training.steps_per_call == 9
+        chosen.reverse()
 
 
 def test_override_leaves_the_given_config_as_it_is():
