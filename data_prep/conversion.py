@@ -20,7 +20,7 @@ from progan_tf.data.manifest import Manifest
 from progan_tf.data.scaling import Scaling
 from progan_tf.errors import InputError
 
-_SURVEYED_AT_ONCE = 2048
+_SURVEYED_AT_ONCE = 8192  # headers are read faster than another process starts
 
 
 @dataclasses.dataclass(frozen=True)
