@@ -1,0 +1,83 @@
+"""Whether generated images are copies of training images: how near they lie, beside how near new real images do.
+
+A real image that was held out of training has some distance to the training image nearest to it. If far more than one
+in a hundred generated images are as near as the nearest hundredth of held-out ones, the generator recites. Distances of
+pixels are small for smooth images too, those of features less so: look at the pairs.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from progan_tf.errors import InputError
+from progan_tf.metrics.images import Images
+from progan_tf.metrics.metric import Extractor
+from progan_tf.metrics.symmetries import nearest
+
+PERCENTILE = 1.0
+
+_ROWS = 512  # features whose distances to all others are held at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Distances:
+    """Distances to the nearest training image, of generated [N] and of held-out real images [M]."""
+
+    generated: np.ndarray
+    held_out: np.ndarray
+
+    @property
+    def limit(self) -> float:
+        """The distance that one in a hundred held-out images is within."""
+        return float(np.percentile(self.held_out, PERCENTILE))
+
+    @property
+    def share(self) -> float:
+        """Share of generated images within the limit: 0.01 where they are as new as held-out ones."""
+        return float(np.mean(self.generated <= self.limit))
+
+
+@dataclasses.dataclass(frozen=True)
+class Memorization:
+    """Share of generated images that are nearer to a training image than all but 1 % of held-out real images are.
+
+    Distances are mean squared differences of pixels (0 to 1) under the eight symmetries; with an extractor
+    `memorization/features` is the same share by Euclidean distances of features. `/generated_mse` and `/held_out_mse`
+    are the medians of both distributions.
+
+    The real images of `run` are the training images. `held_out` are real images of other places; without them the
+    second half of the real images is held out, and half of what might have been copied is looked at.
+    """
+
+    held_out: Images | None = None
+    extractor: Extractor | None = None
+    name = "memorization"
+    smallest = 4
+
+    def run(self, real: Images, generated: Images) -> Iterator[tuple[str, float]]:
+        half = (len(real) + 1) // 2
+        training, held_out = (real[:half], real[half:]) if self.held_out is None else (real, self.held_out)
+        if held_out.pixels.shape[1:] != training.pixels.shape[1:] or held_out.pixels.dtype != training.pixels.dtype:
+            raise InputError(
+                f"held-out images of {held_out.name} are {held_out.pixels.shape[1:]} {held_out.pixels.dtype}, training "
+                f"images {training.pixels.shape[1:]} {training.pixels.dtype}; hold out images of the same data"
+            )
+        pixels = Distances(*(nearest(images.pixels, training.pixels).mse for images in (generated, held_out)))
+        yield self.name, pixels.share
+        yield f"{self.name}/generated_mse", float(np.median(pixels.generated))
+        yield f"{self.name}/held_out_mse", float(np.median(pixels.held_out))
+        if self.extractor:
+            known = self.extractor(training)
+            features = Distances(*(nearest_features(self.extractor(images), known) for images in (generated, held_out)))
+            yield f"{self.name}/features", features.share
+
+
+def nearest_features(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Euclidean distances, float64 [N], of features [N, D] to the nearest of [M, D]."""
+    a, b = a - b.mean(axis=0), b - b.mean(axis=0)  # centred: the difference of squares below keeps its digits
+    squares, found = np.square(b).sum(axis=1), np.empty(len(a), np.int64)
+    for start in range(0, len(a), _ROWS):
+        rows = slice(start, start + _ROWS)
+        found[rows] = (squares - 2 * a[rows] @ b.T).argmin(axis=1)
+    return np.linalg.norm((a - b[found]).astype(np.float64), axis=1)
