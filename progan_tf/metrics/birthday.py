@@ -9,7 +9,7 @@ generator does: they are set apart and never count.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -110,6 +110,20 @@ def samples(images: Images, sample_size: int) -> list[Images]:
     return [images[start : start + sample_size] for start in range(0, len(images) - sample_size + 1, sample_size)]
 
 
+def closest_of_samples(
+    images: Images, sample_size: int, count: int, *, by: Ranking = "mse", features: np.ndarray | None = None
+) -> Iterator[tuple[Pair, ...]]:
+    """Yields the closest pairs of each of the `samples`; `i` and `j` are numbers in the whole set.
+
+    Arguments and order as of `closest_pairs`.
+    """
+    for number, sample in enumerate(samples(images, sample_size)):
+        start = number * sample_size
+        of_sample = None if features is None else features[start : start + sample_size]
+        found = closest_pairs(sample, count, by=by, features=of_sample)
+        yield tuple(dataclasses.replace(pair, i=pair.i + start, j=pair.j + start) for pair in found)
+
+
 def is_duplicate(pair: Pair, said: str | None, threshold: float | None) -> bool:
     """Whether a pair is one picture twice: a person said `same`, or nothing and `mse` is at most the threshold."""
     if pair.featureless:
@@ -134,6 +148,11 @@ def duplicate_threshold(closest: Sequence[float]) -> float:
             "give a threshold, or leave birthday out"
         )
     return float(np.median(finite)) / 10
+
+
+def closest_mse(samples: Iterable[Sequence[Pair]]) -> np.ndarray:
+    """The `mse` [samples] of the closest pair with features of each sample; infinite where there is none."""
+    return np.array([min((pair.mse for pair in pairs if not pair.featureless), default=math.inf) for pairs in samples])
 
 
 def support(duplicated: int, batches: int, sample_size: int, confidence: float = 0.95) -> Support:
@@ -178,8 +197,10 @@ class Birthday:
 
     def run(self, real: Images, generated: Images) -> Iterator[tuple[str, float]]:
         size = min(self.sample_size, len(real), len(generated))
-        closest = _closest(generated, size)
-        threshold = duplicate_threshold(_closest(real, size)) if self.threshold is None else self.threshold
+        closest = closest_mse(closest_of_samples(generated, size, 1))
+        threshold = self.threshold
+        if threshold is None:
+            threshold = duplicate_threshold(closest_mse(closest_of_samples(real, size, 1)))
         found = support(int(np.sum(closest <= threshold)), len(closest), size)
         yield self.name, found.duplicated / found.batches
         yield f"{self.name}/support", found.estimate
@@ -187,12 +208,6 @@ class Birthday:
         yield f"{self.name}/support_high", found.high
         yield f"{self.name}/closest_mse", float(np.median(closest))
         yield f"{self.name}/featureless", float(featureless(generated.pixels).mean())
-
-
-def _closest(images: Images, sample_size: int) -> np.ndarray:
-    """The `mse` [samples] of the closest pair with features of each sample; infinite where there is none."""
-    pairs = [closest_pairs(sample, 1) for sample in samples(images, sample_size)]
-    return np.array([min((pair.mse for pair in found if not pair.featureless), default=math.inf) for found in pairs])
 
 
 def _distances(images: Images, features: np.ndarray | None) -> tuple[dict[Ranking, np.ndarray], np.ndarray]:

@@ -13,11 +13,10 @@ import numpy as np
 from progan_tf.errors import InputError
 from progan_tf.metrics.images import Images
 from progan_tf.metrics.metric import Extractor
+from progan_tf.metrics.neighbours import squared_distances
 from progan_tf.metrics.symmetries import nearest
 
 PERCENTILE = 1.0
-
-_ROWS = 512  # features whose distances to all others are held at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,10 +73,5 @@ class Memorization:
 
 
 def nearest_features(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Euclidean distances, float64 [N], of features [N, D] to the nearest of [M, D]."""
-    a, b = a - b.mean(axis=0), b - b.mean(axis=0)  # centred: the difference of squares below keeps its digits
-    squares, found = np.square(b).sum(axis=1), np.empty(len(a), np.int64)
-    for start in range(0, len(a), _ROWS):
-        rows = slice(start, start + _ROWS)
-        found[rows] = (squares - 2 * a[rows] @ b.T).argmin(axis=1)
-    return np.linalg.norm((a - b[found]).astype(np.float64), axis=1)
+    """Euclidean distances [N] of features [N, D] to the nearest of [M, D]."""
+    return np.sqrt(np.concatenate([block.min(axis=1) for _, block in squared_distances(a, b)]))

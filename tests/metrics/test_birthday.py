@@ -208,9 +208,20 @@ def test_a_person_decides_before_the_threshold_does_and_featureless_pairs_never_
     assert birthday.is_duplicate(found, said, threshold) is expected
 
 
-def test_samples_share_no_image():
-    drawn = birthday.samples(Images.of("noise", noise(25)), 10)
-    assert [sample.keys for sample in drawn] == [tuple(map(str, range(10))), tuple(map(str, range(10, 20)))]
+def test_samples_share_no_image_and_their_pairs_have_the_numbers_of_the_set():
+    images, features = Images.of("noise", noise(25)), np.random.default_rng(0).normal(size=(25, 4))
+    found = list(birthday.closest_of_samples(images, 10, 100, by="feature_distance", features=features))
+    for pairs, first in zip(found, (0, 10), strict=True):
+        numbers = range(first, first + 10)
+        assert {(pair.i, pair.j) for pair in pairs} == {(i, j) for i in numbers for j in numbers if i < j}
+        for pair in pairs:
+            assert pair.keys == (str(pair.i), str(pair.j))
+            assert pair.feature_distance == pytest.approx(math.dist(features[pair.i], features[pair.j]))
+
+
+def test_the_closest_pair_of_a_sample_is_one_with_features():
+    samples = [(pair(mse=0.1, featureless=True), pair(mse=0.3), pair(mse=0.2)), (pair(featureless=True),), ()]
+    assert birthday.closest_mse(samples).tolist() == [0.2, math.inf, math.inf]
 
 
 def test_the_threshold_is_a_tenth_of_the_median_closest_pair():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from progan_tf.errors import InputError
-from progan_tf.metrics import memorization, symmetries
+from progan_tf.metrics import memorization, neighbours, symmetries
 from progan_tf.metrics.images import Images
 from progan_tf.metrics.memorization import Distances, Memorization
 from tests import datasets
@@ -116,9 +116,9 @@ def test_the_share_is_of_those_within_the_first_percentile():
 def test_nearest_features_against_every_pair(monkeypatch, shift):
     rng = np.random.default_rng(0)
     a, b = (rng.normal(size=(count, 6)).astype(np.float32) + np.float32(shift) for count in (23, 17))
-    monkeypatch.setattr(memorization, "_ROWS", 5)
+    monkeypatch.setattr(neighbours, "_BLOCK", 5 * 17)
     expected = [min(math.dist(x, y) for y in b.astype(np.float64)) for x in a.astype(np.float64)]
-    np.testing.assert_allclose(memorization.nearest_features(a, b), expected, rtol=1e-3)
+    np.testing.assert_allclose(memorization.nearest_features(a, b), expected, rtol=1e-6)
 
 
 def test_training_images_may_lie_in_a_file(tiles, tmp_path: Path):
