@@ -11,6 +11,7 @@ order, which depends on the seed alone, so that the first n are a random sample.
 
 import dataclasses
 import glob
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,7 +86,7 @@ def open_pair(
 
 def kind(given: str) -> str:
     """`folder`, `dataset`, `model` or `run`: what `given` is, by the files in it."""
-    if files.exists(files.join(given, run_directory.CONFIG)):
+    if _is_run(files.join(given, run_directory.CONFIG)):
         return "run"
     inside = glob.escape(given)
     if files.exists(files.join(given, "dataset.json")) or files.glob(f"{inside}/*-r[0-9][0-9]*.tfrecords"):
@@ -93,6 +94,14 @@ def kind(given: str) -> str:
     if files.glob(f"{inside}/saved_model.pb") or files.glob(f"{inside}/[0-9]*/saved_model.pb"):
         return "model"
     return "folder"
+
+
+def _is_run(config: str) -> bool:
+    """Whether a file is a run's configuration, and not another program's of the same name."""
+    try:
+        return files.exists(config) and {"config", "data"} <= json.loads(files.read_text(config)).keys()
+    except (ValueError, AttributeError):
+        return False
 
 
 def match(real: Opened, generated: Opened) -> Opened:

@@ -1,4 +1,4 @@
-"""Sets of images from whatever a person names: the right pixels, keys and labels in a seeded random order, or a reason."""
+"""Sets of images from whatever a person names: pixels, keys and labels in a seeded random order, or a reason."""
 
 import json
 import logging
@@ -284,6 +284,8 @@ def test_what_is_named_is_told_by_what_is_in_it(dataset, generators, tmp_path):
     assert list(told.values()) == ["dataset", "dataset", "model", "model", "folder"]
     assert image_sets.kind(str(generators / "run")) == "run"
     assert image_sets.kind(str(tmp_path / "pngs" / "*.png")) == "folder"
+    (tmp_path / "pngs" / "config.json").write_text('{"some": "other program"}')
+    assert image_sets.kind(str(tmp_path / "pngs")) == "folder"
 
 
 def test_real_and_generated_must_be_alike(generators, tmp_path):
@@ -302,7 +304,7 @@ def test_real_and_generated_must_be_alike(generators, tmp_path):
 
     real, _ = pair(tmp_path / "named", generators / "model")  # nobody named the model's bands
     assert real.bands == ("blue", "green", "red", "nir")
-    with pytest.raises(InputError, match="bands are blue, green, red, nir in .*named and red, green, blue, nir in"):
+    with pytest.raises(InputError, match=r"bands are blue, green, red, nir in .*named and red, green, blue, nir in"):
         pair(tmp_path / "named", tmp_path / "turned")
     with pytest.raises(InputError, match=r"rgb has images of 3 bands uint8, .*model of 4 bands uint16"):
         pair(tmp_path / "rgb", generators / "model")
