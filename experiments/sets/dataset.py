@@ -1,6 +1,7 @@
 """A dataset directory of ours or of the official tools: the stored images of one level of a split."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from data_prep import quietly
 from experiments.sets.opened import Item, Opened
 from progan_tf.data.scaling import Scaling
 from progan_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from progan_tf.data.pipeline import Dataset
 
 
 def open_dataset(given: str, *, split: str, resolution: int | None, num: int | None, seed: int) -> Opened:
@@ -50,7 +54,7 @@ def open_dataset(given: str, *, split: str, resolution: int | None, num: int | N
     )
 
 
-def _records(dataset, level: int, slot_of: dict[int, int], classes: np.ndarray | None) -> Iterator[Item]:
+def _records(dataset: "Dataset", level: int, slot_of: dict[int, int], classes: np.ndarray | None) -> Iterator[Item]:
     import tensorflow as tf
 
     from progan_tf.data import pipeline, records
@@ -61,6 +65,8 @@ def _records(dataset, level: int, slot_of: dict[int, int], classes: np.ndarray |
             for index, serialized in enumerate(tf.data.TFRecordDataset(path).as_numpy_iterator()):
                 if row in slot_of:
                     record = records.deserialize(serialized, manifest.dtype, manifest.encoding)
+                    if record.image.shape != dataset.shape(level):
+                        raise ValueError(f"record {row} has shape {record.image.shape}")
                     label = record.label if classes is None else int(classes[row])
                     yield Item(slot_of[row], record.image, record.key or f"{shard.file}#{index}", label)
                 row += 1

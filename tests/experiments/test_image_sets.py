@@ -234,6 +234,16 @@ def test_a_damaged_record_is_named(tmp_path):
         image_sets.open_images(str(tmp_path / "official"), folder=tmp_path / "raw")
 
 
+def test_a_record_of_another_shape_is_named(tmp_path):
+    path = tmp_path / "official" / "x-r03.tfrecords"
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for side in (8, 8, 4, 8):
+            writer.write(records.serialize(noise(1, side)[0]))
+    with pytest.raises(RecordError, match=r"record 2 is damaged \(shape \[4, 4, 3\] where \[8, 8, 3\] is expected\)"):
+        image_sets.open_images(str(tmp_path / "official"), folder=tmp_path / "raw")
+
+
 @pytest.fixture(scope="module")
 def generators(tmp_path_factory) -> Path:
     """A run that fades in to 32 x 32, with four bands of 16 bits and three classes, and its export."""
