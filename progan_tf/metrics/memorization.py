@@ -55,6 +55,23 @@ class Memorization:
     smallest = 4
 
     def run(self, real: Images, generated: Images) -> Iterator[tuple[str, float]]:
+        pixels = self.distances(real, generated)
+        yield self.name, pixels.share
+        yield f"{self.name}/generated_mse", float(np.median(pixels.generated))
+        yield f"{self.name}/held_out_mse", float(np.median(pixels.held_out))
+        if self.extractor:
+            training, held_out = self._split(real)
+            known = self.extractor(training)
+            features = Distances(*(nearest_features(self.extractor(images), known) for images in (generated, held_out)))
+            yield f"{self.name}/features", features.share
+
+    def distances(self, real: Images, generated: Images) -> Distances:
+        """The distances of pixels that `run` tells of."""
+        training, held_out = self._split(real)
+        return Distances(*(nearest(images.pixels, training.pixels).mse for images in (generated, held_out)))
+
+    def _split(self, real: Images) -> tuple[Images, Images]:
+        """Training images, and those held out."""
         half = (len(real) + 1) // 2
         training, held_out = (real[:half], real[half:]) if self.held_out is None else (real, self.held_out)
         if held_out.pixels.shape[1:] != training.pixels.shape[1:] or held_out.pixels.dtype != training.pixels.dtype:
@@ -62,14 +79,7 @@ class Memorization:
                 f"held-out images of {held_out.name} are {held_out.pixels.shape[1:]} {held_out.pixels.dtype}, training "
                 f"images {training.pixels.shape[1:]} {training.pixels.dtype}; hold out images of the same data"
             )
-        pixels = Distances(*(nearest(images.pixels, training.pixels).mse for images in (generated, held_out)))
-        yield self.name, pixels.share
-        yield f"{self.name}/generated_mse", float(np.median(pixels.generated))
-        yield f"{self.name}/held_out_mse", float(np.median(pixels.held_out))
-        if self.extractor:
-            known = self.extractor(training)
-            features = Distances(*(nearest_features(self.extractor(images), known) for images in (generated, held_out)))
-            yield f"{self.name}/features", features.share
+        return training, held_out
 
 
 def nearest_features(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -52,6 +52,11 @@ def transform(images: np.ndarray, symmetry: int) -> np.ndarray:
     return images
 
 
+def inverse(symmetry: int) -> int:
+    """The symmetry that undoes another: all but the turns by 90 degrees undo themselves."""
+    return {5: 6, 6: 5}.get(symmetry, symmetry)
+
+
 def squared_difference(a: np.ndarray, b: np.ndarray) -> float:
     """Mean squared difference of two images [H, W, C] of one integer type, directly and in float64."""
     difference = a.astype(np.float64) - b

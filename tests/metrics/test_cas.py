@@ -10,16 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from progan_tf.errors import InputError
 from progan_tf.metrics.cas import Cas
 from progan_tf.metrics.images import Images
-
-
-class Pixels:
-    """The pixels themselves as features."""
-
-    name, digest = "pixels", "0" * 64
-
-    def __call__(self, images: Images) -> np.ndarray:
-        return images.pixels.reshape(len(images), -1).astype(np.float32)
-
+from tests.metrics.pixel_features import Pixels
 
 NAMES = ("field", "town", "water")
 

@@ -11,16 +11,7 @@ from progan_tf.metrics import memorization, neighbours, symmetries
 from progan_tf.metrics.images import Images
 from progan_tf.metrics.memorization import Distances, Memorization
 from tests import datasets
-
-
-class Projection:
-    """A random projection of pixels as an extractor."""
-
-    name, digest = "random projection", "0" * 64
-
-    def __call__(self, images: Images) -> np.ndarray:
-        flat = images.pixels.reshape(len(images), -1).astype(np.float32) / images.top
-        return flat @ np.random.default_rng(0).normal(size=(flat.shape[1], 32)).astype(np.float32)
+from tests.metrics.pixel_features import Pixels
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +31,7 @@ def turned(images: Images, seed: int = 0) -> Images:
 
 
 def test_new_real_images_score_about_one_in_a_hundred(tiles):
-    found = score(Memorization(extractor=Projection()), tiles[:300], tiles[300:])
+    found = score(Memorization(extractor=Pixels()), tiles[:300], tiles[300:])
     assert found["memorization"] <= 0.04
     assert found["memorization/features"] <= 0.04
     assert found["memorization/generated_mse"] == pytest.approx(found["memorization/held_out_mse"], rel=0.2)
@@ -58,7 +49,7 @@ def test_a_copied_training_set_is_caught(tiles, change):
 
 def test_features_see_copies_too(tiles):
     noisy = Images.of("noisy", np.clip(tiles.pixels[:300].astype(int) + 1, 0, 255).astype(np.uint8))
-    found = score(Memorization(held_out=tiles[300:], extractor=Projection()), tiles[:300], noisy)
+    found = score(Memorization(held_out=tiles[300:], extractor=Pixels()), tiles[:300], noisy)
     assert found["memorization/features"] > 0.9
     assert "memorization/features" not in score(Memorization(), tiles[:300], noisy)
 

@@ -11,15 +11,7 @@ from progan_tf.errors import InputError
 from progan_tf.metrics import probe
 from progan_tf.metrics.images import Images
 from progan_tf.metrics.probe import Probe
-
-
-class Pixels:
-    """The pixels themselves as features."""
-
-    name, digest = "pixels", "0" * 64
-
-    def __call__(self, images: Images) -> np.ndarray:
-        return images.pixels.reshape(len(images), -1).astype(np.float32)
+from tests.metrics.pixel_features import Pixels
 
 
 def noise(count: int, mean: float = 100, seed: int = 0) -> Images:

@@ -59,6 +59,13 @@ def test_symmetries_are_a_group():
     assert len(seen) == 8 and twice == seen
 
 
+def test_every_symmetry_is_undone_by_its_inverse():
+    image = noise(1, size=4)[0]
+    for number in range(8):
+        back = symmetries.transform(symmetries.transform(image, number), symmetries.inverse(number))
+        np.testing.assert_array_equal(back, image)
+
+
 def test_a_set_is_transformed_image_by_image():
     images = noise(5)
     for number in range(8):
