@@ -136,7 +136,8 @@ def duplicate_threshold(closest: Sequence[float]) -> float:
 
     A tenth of their median, a third of the distance at which different places come to lie. In 256 samples of real and
     drawn tiles (50 or 100 images of 32 to 256 pixels) the closest pair was never under 0.24 of its set's median. What
-    is found is copies; a person sees more.
+    is found is copies, up to a difference of about 3 grey levels in EuroSAT, 4 in Dubai, 7 in UC Merced (root mean
+    square); a person sees more.
 
     Raises:
         InputError: no sample has a pair with features.

@@ -1,16 +1,22 @@
 """Whether generated images are copies of training images: how near they lie, beside how near new real images do.
 
 A real image that was held out of training has some distance to the training image nearest to it. If far more than one
-in a hundred generated images are as near as the nearest hundredth of held-out ones, the generator recites. Distances of
-pixels are small for smooth images too, those of features less so: look at the pairs.
+in a hundred generated images are as near as the nearest hundredth of held-out ones, the generator recites.
+
+Differences of pixels are small where there is little contrast, in water, forest or whatever is smooth, and an imperfect
+copy of a town is further from its original than two fields are from each other. So a distance here is relative: the
+mean squared difference to the nearest image over the image's own variance. 0 is a copy; at 1 a flat field of the same
+mean colour would be as near. Featureless images have no such distance and are left out.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from progan_tf.errors import InputError
+from progan_tf.metrics.birthday import featureless
 from progan_tf.metrics.images import Images
 from progan_tf.metrics.metric import Extractor
 from progan_tf.metrics.neighbours import squared_distances
@@ -28,22 +34,23 @@ class Distances:
 
     @property
     def limit(self) -> float:
-        """The distance that one in a hundred held-out images is within."""
-        return float(np.percentile(self.held_out, PERCENTILE))
+        """The distance that one in a hundred held-out images is within; nan where there is none."""
+        return float(np.percentile(self.held_out, PERCENTILE)) if len(self.held_out) else math.nan
 
     @property
     def share(self) -> float:
-        """Share of generated images within the limit: 0.01 where they are as new as held-out ones."""
-        return float(np.mean(self.generated <= self.limit))
+        """Share of generated images within the limit: 0.01 where they are as new as held-out ones; nan without any."""
+        known = len(self.generated) and len(self.held_out)
+        return float(np.mean(self.generated <= self.limit)) if known else math.nan
 
 
 @dataclasses.dataclass(frozen=True)
 class Memorization:
     """Share of generated images that are nearer to a training image than all but 1 % of held-out real images are.
 
-    Distances are mean squared differences of pixels (0 to 1) under the eight symmetries; with an extractor
-    `memorization/features` is the same share by Euclidean distances of features. `/generated_mse` and `/held_out_mse`
-    are the medians of both distributions.
+    Pixels are compared under the eight symmetries; with an extractor `memorization/features` is the same share by
+    Euclidean distances of features. `/generated_distance` and `/held_out_distance` are the medians of both
+    distributions. All are nan where no image has features.
 
     The real images of `run` are the training images. `held_out` are real images of other places; without them the
     second half of the real images is held out, and half of what might have been copied is looked at.
@@ -57,8 +64,8 @@ class Memorization:
     def run(self, real: Images, generated: Images) -> Iterator[tuple[str, float]]:
         pixels = self.distances(real, generated)
         yield self.name, pixels.share
-        yield f"{self.name}/generated_mse", float(np.median(pixels.generated))
-        yield f"{self.name}/held_out_mse", float(np.median(pixels.held_out))
+        yield f"{self.name}/generated_distance", _median(pixels.generated)
+        yield f"{self.name}/held_out_distance", _median(pixels.held_out)
         if self.extractor:
             training, held_out = self._split(real)
             known = self.extractor(training)
@@ -66,9 +73,9 @@ class Memorization:
             yield f"{self.name}/features", features.share
 
     def distances(self, real: Images, generated: Images) -> Distances:
-        """The distances of pixels that `run` tells of."""
+        """The relative distances of pixels that `run` tells of."""
         training, held_out = self._split(real)
-        return Distances(*(nearest(images.pixels, training.pixels).mse for images in (generated, held_out)))
+        return Distances(*(relative_distances(images.pixels, training.pixels) for images in (generated, held_out)))
 
     def _split(self, real: Images) -> tuple[Images, Images]:
         """Training images, and those held out."""
@@ -82,6 +89,18 @@ class Memorization:
         return training, held_out
 
 
+def relative_distances(images: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """Mean squared differences of images [N, H, W, C] to the nearest training image under the eight symmetries, over
+    their own variance (a mean over bands): [n] of the n that are not featureless."""
+    featured, scale = ~featureless(images), np.iinfo(images.dtype).max ** 2
+    variances = np.array([image.var(axis=(0, 1), dtype=np.float64).mean() / scale for image in images])
+    return nearest(images, training).mse[featured] / variances[featured]
+
+
 def nearest_features(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Euclidean distances [N] of features [N, D] to the nearest of [M, D]."""
     return np.sqrt(np.concatenate([block.min(axis=1) for _, block in squared_distances(a, b)]))
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.median(values)) if len(values) else math.nan

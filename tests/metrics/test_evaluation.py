@@ -115,7 +115,7 @@ def test_a_copied_training_set_is_caught_by_memorization_also_where_it_was_turne
     copies = np.concatenate([training[:, ::-1], training.swapaxes(1, 2)])
     fresh, found = run(["memorization"], tiles[2 * N : 3 * N]), run(["memorization"], copies)
     assert found["memorization"].value == 1
-    assert found["memorization/generated_mse"].value == 0 < found["memorization/held_out_mse"].value
+    assert found["memorization/generated_distance"].value == 0 < found["memorization/held_out_distance"].value
     assert fresh["memorization"].value < 0.05 and found["memorization"].floor < 0.05
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from progan_tf.errors import InputError
 from progan_tf.metrics import memorization, neighbours, symmetries
+from progan_tf.metrics.birthday import featureless
 from progan_tf.metrics.images import Images
 from progan_tf.metrics.memorization import Distances, Memorization
 from tests import datasets
@@ -34,7 +36,7 @@ def test_new_real_images_score_about_one_in_a_hundred(tiles):
     found = score(Memorization(extractor=Pixels()), tiles[:300], tiles[300:])
     assert found["memorization"] <= 0.04
     assert found["memorization/features"] <= 0.04
-    assert found["memorization/generated_mse"] == pytest.approx(found["memorization/held_out_mse"], rel=0.2)
+    assert found["memorization/generated_distance"] == pytest.approx(found["memorization/held_out_distance"], rel=0.2)
 
 
 @pytest.mark.parametrize("change", [lambda images: images, turned])
@@ -44,7 +46,7 @@ def test_a_copied_training_set_is_caught(tiles, change):
     assert 0.5 <= found["memorization"] <= 0.55
     found = score(Memorization(held_out=tiles[300:]), tiles[:300], change(tiles[:300]))
     assert found["memorization"] == 1
-    assert found["memorization/generated_mse"] == 0
+    assert found["memorization/generated_distance"] == 0
 
 
 def test_features_see_copies_too(tiles):
@@ -68,11 +70,13 @@ def test_one_training_image_repeated_is_caught(tiles):
     assert score(Memorization(), tiles[:100], repeated)["memorization"] == 1
 
 
-def test_constant_images_are_measured(tiles):
+def test_featureless_images_are_left_out(tiles):
     flat = Images.of("flat", np.full_like(tiles.pixels[:20], 9))
-    found = score(Memorization(), flat, flat)
-    assert (found["memorization"], found["memorization/generated_mse"]) == (1, 0)
-    assert score(Memorization(), tiles[:20], flat)["memorization/generated_mse"] > 0
+    for real, generated in ((tiles[:20], flat), (flat, tiles[:20]), (flat, flat)):
+        assert math.isnan(score(Memorization(), real, generated)["memorization"])
+    mixed = Images.of("mixed", np.concatenate([flat.pixels, tiles.pixels[:20]]))
+    found = score(Memorization(held_out=tiles[300:]), tiles[:20], mixed)
+    assert (found["memorization"], found["memorization/generated_distance"]) == (1, 0)
 
 
 @pytest.mark.parametrize("channels, dtype", [(1, "uint8"), (4, "uint8"), (13, "uint16")])
@@ -94,6 +98,39 @@ def test_held_out_images_of_another_form_are_refused(tiles):
     other = Images.of("other", np.zeros((10, 8, 8, 3), np.uint8))
     with pytest.raises(InputError, match=r"held-out images of other are \(8, 8, 3\) uint8, training"):
         score(Memorization(held_out=other), tiles[:10], tiles[10:20])
+
+
+def test_a_relative_distance_is_the_error_over_the_images_own_variance(tiles):
+    images, training = tiles.pixels[:15], tiles.pixels[100:110]
+    expected = []
+    for image in images[~featureless(images)].astype(float):
+        turned = [symmetries.transform(image, s) for s in range(8)]
+        error = min(np.mean((one - other) ** 2) for one in turned for other in training)
+        expected.append(error / np.mean([np.var(image[..., band]) for band in range(3)]))
+    found = memorization.relative_distances(images, training)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    deep = memorization.relative_distances(images.astype(np.uint16) * 257, training.astype(np.uint16) * 257)
+    np.testing.assert_allclose(deep, found, rtol=1e-9)
+
+
+def test_the_mean_colour_alone_is_at_distance_one(tiles):
+    image = tiles.pixels[:1].astype(float)
+    flat = np.broadcast_to(image.mean(axis=(1, 2), keepdims=True), image.shape)
+    found = memorization.relative_distances(tiles.pixels[:1], np.rint(flat).astype(np.uint8))
+    assert found.tolist() == pytest.approx([1], rel=0.01)
+
+
+@pytest.mark.parametrize("noise, least", [(4, 0.85), (10, 0.7)])
+def test_imperfect_copies_of_real_tiles_are_caught(tiles64, noise, least):
+    """A fault of absolute distances: the nearest hundredth of real tiles is water, nearer than any imperfect copy."""
+    paths, rng = sorted(tiles64.glob("*.jpg")), np.random.default_rng(0)
+    pixels = np.stack([np.asarray(Image.open(paths[i])) for i in rng.permutation(len(paths))[:450]])
+    training, held_out, new = (Images.of(name, pixels[i : i + 150]) for i, name in ((0, "a"), (150, "b"), (300, "c")))
+    noisy = turned(training).pixels + rng.normal(0, noise, training.pixels.shape)
+    copies = Images.of("copies", np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+    metric = Memorization(held_out)
+    assert score(metric, training, copies)["memorization"] > least
+    assert score(metric, training, new)["memorization"] < 0.06
 
 
 def test_the_share_is_of_those_within_the_first_percentile():
