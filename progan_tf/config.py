@@ -161,6 +161,31 @@ class TrainingConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """Metrics of the averaged generator while it trains; what is learnt does not depend on them."""
+
+    every_kimg: float = 0.0  # 0: never
+    metrics: str = "swd,ms_ssim"  # names with commas between them, those of experiments.evaluate
+    num: int = 2000  # images a side at most; half of the split where that is less
+    best: str = ""  # the figure whose best checkpoint is kept, such as swd or fid; empty: none is
+
+    def __post_init__(self):
+        _require(self.every_kimg >= 0, "evaluation.every_kimg", self.every_kimg, "0 or more")
+        _require(self.num >= 2, "evaluation.num", self.num, "2 or more")
+        _require(
+            not self.best or (self.every_kimg > 0 and self.best.split("/")[0] in self.names),
+            "evaluation.best",
+            self.best,
+            f"empty, or a figure of evaluation.metrics ({self.metrics}) with evaluation.every_kimg over 0",
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The metrics one by one."""
+        return [name.strip() for name in self.metrics.split(",") if name.strip()]
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """All of a run."""
 
@@ -169,6 +194,7 @@ class Config:
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
 
     def __post_init__(self):
         _require(

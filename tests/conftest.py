@@ -39,3 +39,9 @@ def tiles256() -> Path:
 def scenes() -> Path:
     """Landsat, NAIP and other scenes as GeoTIFF, 8 and 16 bits."""
     return _shared("data/scenes")
+
+
+@pytest.fixture(scope="session")
+def fid_data() -> Path:
+    """Features of the FID network, computed with its TorchScript."""
+    return _shared("data/fid")

@@ -45,7 +45,7 @@ def test_every_command_points_at_a_function_that_exists(command):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_named_after_its_module(command):
-    assert command == "progan-" + COMMANDS[command].split(":")[0].rpartition(".")[2]
+    assert command == "progan-" + COMMANDS[command].split(":")[0].rpartition(".")[2].replace("_", "-")
 
 
 def test_every_module_with_a_console_is_a_command():

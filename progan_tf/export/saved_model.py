@@ -19,6 +19,7 @@ from progan_tf.export.inference import InferenceGenerator
 from progan_tf.export.seeds import latents_of
 from progan_tf.export.signatures import signatures
 from progan_tf.networks.generator import Generator
+from progan_tf.training import best as best_checkpoint
 from progan_tf.training import checkpoints, run_directory
 from progan_tf.training.progress import Progress
 
@@ -43,7 +44,7 @@ class Exported:
     difference: Difference
 
 
-def export(run_dir: Path, output: Path, precision: str = "float32") -> Exported:
+def export(run_dir: Path, output: Path, precision: str = "float32", best: bool = False) -> Exported:
     """Exports the averaged generator of a run's newest whole checkpoint into the next version of a model folder.
 
     The SavedModel is loaded back and compared with the training network before it is kept.
@@ -51,6 +52,7 @@ def export(run_dir: Path, output: Path, precision: str = "float32") -> Exported:
     Args:
         output: the model folder, made where it is not there.
         precision: float32, or bfloat16 for hidden layers and their weights.
+        best: take the checkpoint that training kept as its best instead.
 
     Raises:
         InputError: there is no run, no checkpoint or no whole one, or `output` is a file.
@@ -58,7 +60,12 @@ def export(run_dir: Path, output: Path, precision: str = "float32") -> Exported:
     """
     config = run_directory.read_config(run_dir)
     averaged = Generator(config.network)
-    progress = checkpoints.restore_averaged(run_dir / "checkpoints", averaged)
+    progress = checkpoints.restore_averaged(run_dir / (best_checkpoint.FOLDER if best else "checkpoints"), averaged)
+    if progress is None and best:
+        raise InputError(
+            f"run {run_dir} has kept no best checkpoint; training does so with --eval_every_kimg and "
+            f"--set=evaluation.best=FIGURE, or export the newest one"
+        )
     if progress is None:
         raise InputError(f"run {run_dir} has no checkpoint yet; train it until the first one is written")
     if output.exists() and not output.is_dir():

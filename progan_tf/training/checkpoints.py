@@ -38,6 +38,23 @@ def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Pat
     return path
 
 
+def keep_copy(folder: Path, kept: Path, images: int) -> None:
+    """Copies the checkpoint at `images` from `folder` to `kept`, where it is to be the only one.
+
+    Nothing is done where it was copied already, or is no longer in `folder`.
+    """
+    path, copy = folder / f"{images:012d}", kept / f"{images:012d}"
+    if (copy / _SEAL).exists() or not (path / _SEAL).exists():
+        return
+    shutil.copytree(path, copy, ignore=shutil.ignore_patterns(_SEAL), dirs_exist_ok=True)
+    seal = copy / (_SEAL + ".tmp")
+    shutil.copyfile(path / _SEAL, seal)
+    seal.rename(copy / _SEAL)
+    for other in kept.iterdir():
+        if other != copy:
+            shutil.rmtree(other)
+
+
 def restore(folder: Path, networks: Networks) -> Progress | None:
     """Restores the newest whole checkpoint and returns how far it had come; None where there is none to restore.
 

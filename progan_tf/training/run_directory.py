@@ -1,4 +1,4 @@
-"""The folder of a run: its configuration, and what stops a second start that would not go on with it."""
+"""The folder of a run: its configuration, its log, and what stops a second start that would not go on with it."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ from progan_tf.config import Config
 from progan_tf.errors import InputError
 
 CONFIG = "config.json"
+METRICS = "metrics.jsonl"
 
 
 def open_run(run_dir: Path, config: Config, data: dict[str, Any]) -> None:
@@ -47,6 +48,15 @@ def read_config(run_dir: Path) -> Config:
 def read_data(run_dir: Path) -> dict[str, Any]:
     """What a run was trained on: name, images, bands and scaling of the dataset."""
     return _read(run_dir)["data"]
+
+
+def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
+    """The whole lines of a run's `metrics.jsonl`, one a tick; a last one that was cut off by a kill is left out."""
+    path = run_dir / METRICS
+    if not path.exists():
+        return []
+    lines = path.read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def _read(run_dir: Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import tensorflow as tf
 
@@ -40,14 +39,17 @@ class Tick:
     seconds_left: float
 
 
-class Action(Protocol):
-    """Something to do beside training: logs, samples, pictures."""
+class Action:
+    """Something to do beside training: logs, samples, pictures. By itself it does nothing."""
 
     def start(self, networks: Networks, progress: Progress) -> None:
         """Called once, before the first step of this start; `progress.images` is 0 where the run is new."""
 
     def tick(self, networks: Networks, tick: Tick) -> None:
         """Called at every tick, before the checkpoint that seals it."""
+
+    def saved(self, checkpoint: Path) -> None:
+        """Called after a checkpoint was written."""
 
 
 def train(
@@ -107,9 +109,12 @@ def train(
             tick = _close_tick(config, progress, phases[-1])
             for action in actions:
                 action.tick(networks, tick)
+            clock = time.monotonic()  # what actions take is no training
         stopping = should_stop(progress)
         if tick_due or stopping or now - saved_at > 60 * config.training.checkpoint_minutes:
-            checkpoints.save(folder, networks, progress, config.training.keep_checkpoints)
+            checkpoint = checkpoints.save(folder, networks, progress, config.training.keep_checkpoints)
+            for action in actions:
+                action.saved(checkpoint)
             saved_at = time.monotonic()
         if stopping and schedule.upcoming(config, progress.images):
             raise Stopped(

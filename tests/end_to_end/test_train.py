@@ -12,8 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from progan_tf.training import checkpoints
-from progan_tf.training.actions import metrics_log
+from progan_tf.training import checkpoints, run_directory
 from tests import datasets
 
 SETTINGS = {
@@ -43,7 +42,7 @@ def wait_for_images(process: subprocess.Popen, run_dir: Path, images: int) -> No
     """Until the run has logged a tick at `images` or later."""
     deadline = time.monotonic() + 240
     while process.poll() is None and time.monotonic() < deadline:
-        lines = metrics_log.read(run_dir / metrics_log.FILENAME)
+        lines = run_directory.read_metrics(run_dir)
         if lines and lines[-1]["images"] >= images:
             return
         time.sleep(0.02)
@@ -60,7 +59,7 @@ def weights(run_dir: Path) -> dict[str, bytes]:
 
 
 def timeless(run_dir: Path) -> list[dict]:
-    lines = metrics_log.read(run_dir / metrics_log.FILENAME)
+    lines = run_directory.read_metrics(run_dir)
     return [{key: value for key, value in line.items() if "second" not in key} for line in lines]
 
 

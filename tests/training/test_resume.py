@@ -13,7 +13,6 @@ from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConf
 from progan_tf.data import pipeline
 from progan_tf.errors import Failed, InputError, Stopped
 from progan_tf.training import checkpoints, run_directory, strategy, trainer
-from progan_tf.training.actions import metrics_log
 from progan_tf.training.actions.metrics_log import MetricsLog
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
@@ -55,7 +54,7 @@ def weights(run_dir) -> dict[str, bytes]:
 
 
 def figures(run_dir) -> list[dict]:
-    timeless = metrics_log.read(run_dir / metrics_log.FILENAME)
+    timeless = run_directory.read_metrics(run_dir)
     return [{key: value for key, value in line.items() if "second" not in key} for line in timeless]
 
 
@@ -135,7 +134,7 @@ def test_a_folder_that_holds_something_else_is_refused(dataset, tmp_path):
 
 
 def test_metrics_lines_after_the_checkpoint_are_cut_and_a_torn_last_one_dropped(tmp_path):
-    path = tmp_path / metrics_log.FILENAME
+    path = tmp_path / run_directory.METRICS
     lines = [json.dumps({"images": images}) + "\n" for images in (100, 200, 300)]
     path.write_text("".join(lines) + '{"images": 4')
     MetricsLog(tmp_path).start(None, Progress(images=200))

@@ -4,23 +4,19 @@ from pathlib import Path
 
 import matplotlib.figure
 
-from progan_tf.training.actions import metrics_log
-from progan_tf.training.progress import Progress
+from progan_tf.training import run_directory
 from progan_tf.training.state import Networks
-from progan_tf.training.trainer import Tick
+from progan_tf.training.trainer import Action, Tick
 
 
-class LearningCurve:
+class LearningCurve(Action):
     """Redraws `learning_curve.png` of a run folder at every tick, from its metrics.jsonl."""
 
     def __init__(self, run_dir: Path):
         self._run_dir = run_dir
 
-    def start(self, networks: Networks, progress: Progress) -> None:
-        pass
-
     def tick(self, networks: Networks, tick: Tick) -> None:
-        draw(metrics_log.read(self._run_dir / metrics_log.FILENAME), self._run_dir / "learning_curve.png")
+        draw(run_directory.read_metrics(self._run_dir), self._run_dir / "learning_curve.png")
 
 
 def draw(lines: list[dict[str, float]], path: Path) -> None:

@@ -1,35 +1,39 @@
 """`metrics.jsonl`: one object a tick."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from progan_tf.metrics.evaluation import Figure, by_name
+from progan_tf.training import run_directory
+from progan_tf.training.actions.evaluation import Evaluation
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
-from progan_tf.training.trainer import Tick
-
-FILENAME = "metrics.jsonl"
+from progan_tf.training.trainer import Action, Tick
 
 
-class MetricsLog:
+class MetricsLog(Action):
     """Appends a line a tick. At a start, lines from after the checkpoint are cut, so that none comes twice."""
 
-    def __init__(self, run_dir: Path):
-        self._path = run_dir / FILENAME
+    def __init__(self, run_dir: Path, evaluation: Evaluation | None = None):
+        self._path, self._evaluation = run_dir / run_directory.METRICS, evaluation
 
     def start(self, networks: Networks, progress: Progress) -> None:
-        kept = [line for line in read(self._path) if line["images"] <= progress.images]
+        kept = [line for line in run_directory.read_metrics(self._path.parent) if line["images"] <= progress.images]
         temporary = self._path.with_name(self._path.name + ".tmp")
         temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
         temporary.rename(self._path)
 
     def tick(self, networks: Networks, tick: Tick) -> None:
+        figures = self._evaluation.latest if self._evaluation else ()
         with self._path.open("a") as file:
-            file.write(json.dumps(as_line(tick)) + "\n")
+            file.write(json.dumps(as_line(tick, figures)) + "\n")
 
 
-def as_line(tick: Tick) -> dict[str, float]:
-    """A tick as the flat object that is logged; times in seconds."""
-    return {
+def as_line(tick: Tick, figures: Iterable[Figure] = ()) -> dict[str, Any]:
+    """A tick as the object that is logged, times in seconds; `evaluation` has the figures of a tick that has some."""
+    line = {
         "tick": tick.number,
         "images": tick.images,
         "kimg": tick.images / 1000,
@@ -42,11 +46,5 @@ def as_line(tick: Tick) -> dict[str, float]:
         "seconds": round(tick.seconds, 3),
         "images_per_second": round(tick.images_per_second, 3),
     }
-
-
-def read(path: Path) -> list[dict[str, float]]:
-    """The whole lines of a log; a last one that was cut off by a kill is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_text().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    evaluation = by_name(figures)
+    return line | {"evaluation": evaluation} if evaluation else line

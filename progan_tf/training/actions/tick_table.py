@@ -5,10 +5,10 @@ import logging
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
 from progan_tf.training.time_left import duration
-from progan_tf.training.trainer import Tick
+from progan_tf.training.trainer import Action, Tick
 
 
-class TickTable:
+class TickTable(Action):
     """Logs how far the run is, what it sees and how long it still takes."""
 
     def start(self, networks: Networks, progress: Progress) -> None:
