@@ -14,10 +14,9 @@ from data_prep import conversion
 from data_prep.job import Job
 from data_prep.sources.folder import Folder
 from experiments import image_sets
-from progan_tf.data import manifest as manifests
 from progan_tf.data import records
 from progan_tf.data.manifest import Manifest, Shard
-from progan_tf.data.records import RecordError
+from progan_tf.data.reading import RecordError
 from progan_tf.data.scaling import Scaling
 from progan_tf.errors import InputError
 from progan_tf.export import saved_model
@@ -199,7 +198,7 @@ def test_splits_encodings_depths_and_bands(encoding, dtype, channels, tmp_path):
         encoding=encoding,
         scaling=scaling.as_dict(),
     )
-    manifests.save(manifest, str(tmp_path))
+    datasets.save_manifest(manifest, tmp_path)
     images = image_sets.open_images(str(tmp_path), split="test", folder=tmp_path / "raw")
     wanted = {f"test/x-r03.tfrecords#{number}": image.tobytes() for number, image in enumerate(pixels["test"])}
     assert by_key(images) == wanted
@@ -328,7 +327,8 @@ def test_pixels_that_stand_for_other_values_are_not_compared(tmp_path):
         scaling = Scaling("range", (0.0,) * 3, (high,) * 3).as_dict()
         bands = ("red", "green", "blue")
         splits = {"train": (shard,)}
-        manifests.save(Manifest("x", 8, 3, "uint8", bands, (0, 1, 2), splits, scaling=scaling), str(tmp_path / name))
+        manifest = Manifest("x", 8, 3, "uint8", bands, (0, 1, 2), splits, scaling=scaling)
+        datasets.save_manifest(manifest, tmp_path / name)
     given = [str(tmp_path / name) for name in ("a", "b")]
     with pytest.raises(InputError, match="stands for another physical value"):
         image_sets.open_pair(*given, folder=tmp_path)
