@@ -21,6 +21,7 @@ def run(main: Callable[[], None]) -> None:
 
     `main` imports what is heavy (TensorFlow) itself, so that `--help` and a mistyped flag answer at once.
     """
+    _stop_on_sigterm()
     command = main.__globals__["__doc__"]
     name = Path(sys.argv[0]).stem
     if set(sys.argv[1:]) & {"--help", "-help", "--helpfull", "-h"}:
@@ -36,6 +37,7 @@ def run(main: Callable[[], None]) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow leaves oneDNN off on CPUs without AVX512-VNNI; there too it trains three times as fast.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever other programs of this user run on
     try:
         main()
     except InputError as error:
@@ -52,8 +54,8 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(RESUMABLE)
 
 
-def stop_on_sigterm() -> None:
-    """Makes SIGTERM raise KeyboardInterrupt, as SIGINT does, for commands that can be cut off anywhere."""
+def _stop_on_sigterm() -> None:
+    """Makes SIGTERM raise KeyboardInterrupt, as SIGINT does; a command that cannot be cut off anywhere takes over."""
 
     def interrupt(signum: int, frame: object) -> None:
         raise KeyboardInterrupt

@@ -93,7 +93,6 @@ _define("beam_args", "Options of the Beam runner, e.g. '--runner=FlinkRunner --f
 
 def main() -> None:
     job = _job()
-    command_line.stop_on_sigterm()
     from data_prep import conversion
 
     with disk.explained(job.output):

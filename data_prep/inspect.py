@@ -36,7 +36,6 @@ def main() -> None:
         raise InputError(f"output {output} is not on this machine; give a folder with --output")
     if not files.is_folder(directory):
         raise InputError(f"no dataset at {directory}: there is no such folder; make one with data_prep.convert")
-    command_line.stop_on_sigterm()
 
     quietly.import_tensorflow()
     from data_prep import inspection, inspection_page, repair

@@ -18,16 +18,20 @@ class Progress:
     def __init__(self, name: str, total: int, unit: str):
         self._name, self._total, self._unit = name, total, unit
         self._bar = tqdm(total=total, desc=name, unit=f" {unit}", delay=1.0) if sys.stdout.isatty() else None
-        self._done, self._started = 0, time.monotonic()
-        self._next_line = self._started + _SECONDS_BETWEEN_LINES
+        self._done, self._timed_from, self._begun = 0, 0, None
+        self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def advance(self, units: int = 1) -> None:
         self._done += units
         if self._bar is not None:
             self._bar.update(units)
-        elif time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
-            rate = self._done / (time.monotonic() - self._started)
+            return
+        now = time.monotonic()
+        if self._begun is None:  # the first units had to wait for processes to start: they tell no rate
+            self._timed_from, self._begun = self._done, now
+        elif now >= self._next_line:
+            self._next_line = now + _SECONDS_BETWEEN_LINES
+            rate = (self._done - self._timed_from) / (now - self._begun)
             left = (self._total - self._done) / rate if rate else float("inf")
             done = f"{self._done:,} of {self._total:,} {self._unit}"
             print(f"{self._name}: {done}, {rate:,.1f} a second, {left:,.0f} s left", flush=True)

@@ -28,6 +28,8 @@ _IMAGES = flags.DEFINE_string("images", "", "Folder of images to learn from; emp
 _OUTPUT = flags.DEFINE_string("output", "demo", "Folder that everything goes to.")
 _PRESET = flags.DEFINE_string("preset", "demo_32", "Configuration to train, see experiments.train.")
 
+_SET = flags.DEFINE_multi_string("set", [], "Changes one setting of the configuration, see experiments.train.")
+
 _SCENES, _SCENE_SIZE = 80, 512  # 64 tiles a scene
 _TILE = 64  # pixels a side of the dataset; the network of the demo learns half of that
 _MAX_TILES = 6000
@@ -41,7 +43,10 @@ def main() -> None:
     output = Path(_OUTPUT.value)
     if _IMAGES.value and not Path(_IMAGES.value).is_dir():
         raise InputError(f"--images={_IMAGES.value} is no folder; give a folder of images, or leave it out")
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--output={output} cannot be made ({error.strerror}); choose another folder") from error
     images = Path(_IMAGES.value) if _IMAGES.value else _draw_scenes(output / "images")
     data, run, model, generated = (output / name for name in ("dataset", "run", "model", "generated"))
 
@@ -49,7 +54,9 @@ def main() -> None:
     if (run / run_directory.CONFIG).exists():
         _command("experiments.train", data_dir=data, run_dir=run)
     else:
-        _command("experiments.train", *_shortening(), data_dir=data, run_dir=run, preset=_PRESET.value)
+        settings = [*_shortening(), *_SET.value]
+        flags_of_settings = [f"--set={setting}" for setting in settings]
+        _command("experiments.train", *flags_of_settings, data_dir=data, run_dir=run, preset=_PRESET.value)
     if not (model / "1").exists():
         _command("experiments.export", run_dir=run, output=model)
     _command("experiments.generate", model=model, output=generated, num=16, seed=0, grid=True)
@@ -79,7 +86,7 @@ def _shortening() -> list[str]:
     print(f"\n{rate / 1e9:.0f} GFLOP/s in convolutions: training {100 * factor:.0f} % of the preset's length")
     preset = presets.preset(_PRESET.value)
     shortened = preset if factor == 1 else presets.shortened(preset, factor)
-    return [f"--set={setting}" for setting in configs.settings(preset, shortened)]
+    return configs.settings(preset, shortened)
 
 
 def _draw_scenes(folder: Path) -> Path:
@@ -105,10 +112,12 @@ def _command(module: str, *flags: str, **arguments: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     code = process.wait()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if code == command_line.RESUMABLE:
+    if code in (command_line.RESUMABLE, -signal.SIGTERM, -signal.SIGINT):  # the latter before it could say so itself
         raise Stopped("stopped; the same command takes the demo up again")
     if code == command_line.WRONG_USE:
-        raise InputError(f"{module} refused its input, see above; mend that, or give another --output")
+        raise InputError(
+            f"{module} refused its input, see above; mend that, or give another --output (make: OUTPUT=FOLDER)"
+        )
     if code != command_line.DONE:
         raise Failed(f"{module} failed with exit code {code}, see above")
 

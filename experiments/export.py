@@ -29,7 +29,6 @@ _PRECISION = flags.DEFINE_enum(
 
 
 def main() -> None:
-    command_line.stop_on_sigterm()
     run_directory.read_config(Path(_RUN_DIR.value))  # a mistyped folder is told before TensorFlow is loaded
     quietly.import_tensorflow()
     import tensorflow as tf
@@ -39,7 +38,11 @@ def main() -> None:
     from progan_tf.export import saved_model
 
     exported = saved_model.export(
-        Path(_RUN_DIR.value), Path(_OUTPUT.value), _PRECISION.value, best=_CHECKPOINT.value == "best"
+        Path(_RUN_DIR.value),
+        Path(_OUTPUT.value),
+        _PRECISION.value,
+        best=_CHECKPOINT.value == "best",
+        told=lambda stage: print(f"export   {stage}", flush=True),
     )
     model, difference = exported.description, exported.difference
     size = sum(file.stat().st_size for file in exported.path.rglob("*") if file.is_file())

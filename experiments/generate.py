@@ -55,7 +55,6 @@ Frame = tuple[str, str, np.ndarray]  # file name without its suffix, what it say
 
 
 def main() -> None:
-    command_line.stop_on_sigterm()
     folder = versions.find(Path(_MODEL.value))
     model = descriptions.read(folder)
     _check_flags(model)

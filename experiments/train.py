@@ -8,6 +8,7 @@
 import logging
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ from progan_tf.training.time_left import duration, seconds_left
 if TYPE_CHECKING:
     from progan_tf.data.pipeline import Dataset
     from progan_tf.training.trainer import Action
+
+_SECONDS_BETWEEN_LINES = 30.0
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Dataset directory, as data_prep.convert makes it.", required=True)
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of the run: made if new, resumed if not.", required=True)
@@ -102,7 +105,10 @@ def _actions(run_dir: Path, config: Config, dataset: "Dataset") -> list["Action"
 
 
 class Console:
-    """Log lines to the console and to a file, a bar on a terminal, and signals that ask for an orderly stop."""
+    """Log lines to the console and to a file, signs of life between ticks, and signals that ask for an orderly stop.
+
+    On a terminal there is a bar; elsewhere a line every half a minute.
+    """
 
     def __init__(self, config: Config, log_file: Path):
         self._config, self._stop = config, False
@@ -114,15 +120,22 @@ class Console:
         total = total_images(config.schedule)
         layout = "{percentage:3.0f}%|{bar}| {n:,.0f} of {total:,} images {postfix}"
         self._bar = tqdm(total=total, bar_format=layout, disable=not sys.stdout.isatty(), leave=False)
+        self._total, self._next_line = total, time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def heartbeat(self, progress: Progress) -> bool:
         """Shows how far the run is; true once somebody wants it to stop."""
         if not self._bar.disable:
             self._bar.n = progress.images
-            rate = (progress.images - progress.tick_images) / max(1e-9, progress.seconds - progress.tick_seconds)
-            left = seconds_left(self._config, progress.images, rate)
-            self._bar.set_postfix_str(f"{rate:,.1f} images/s, {duration(left)} left")
+            self._bar.set_postfix_str(self._pace(progress))
+        elif time.monotonic() >= self._next_line:
+            print(f"{progress.images:,} of {self._total:,} images, {self._pace(progress)}", flush=True)
+            self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
         return self._stop
+
+    def _pace(self, progress: Progress) -> str:
+        """How fast this tick is, and how long the rest takes."""
+        rate = (progress.images - progress.tick_images) / max(1e-9, progress.seconds - progress.tick_seconds)
+        return f"{rate:,.1f} images/s, {duration(seconds_left(self._config, progress.images, rate))} left"
 
     def __enter__(self) -> "Console":
         for number in (signal.SIGTERM, signal.SIGINT):

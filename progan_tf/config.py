@@ -139,6 +139,7 @@ class TrainingConfig:
         default_factory=lambda: {4: 160, 8: 140, 16: 120, 32: 100, 64: 80, 128: 60, 256: 40, 512: 20, 1024: 10}
     )
     shuffle_mb: int = 1024  # of the shuffle buffer, at full resolution
+    on_error: str = "raise"  # damaged records end the run, or "skip": they are left out
     checkpoint_minutes: float = 10.0  # besides one every tick
     keep_checkpoints: int = 2
     grid_columns: int = 8
@@ -150,6 +151,7 @@ class TrainingConfig:
         for name in ("steps_per_call", "grid_columns", "grid_rows"):
             _require(getattr(self, name) >= 1, f"training.{name}", getattr(self, name), "1 or more")
         _require(self.keep_checkpoints >= 2, "training.keep_checkpoints", self.keep_checkpoints, "2 or more")
+        _require(self.on_error in ("raise", "skip"), "training.on_error", self.on_error, "raise or skip")
         _require(4 in self.tick_kimg, "training.tick_kimg", self.tick_kimg, "a value from resolution 4 on")
         _require(min(self.tick_kimg.values()) > 0, "training.tick_kimg", self.tick_kimg, "lengths over 0")
 

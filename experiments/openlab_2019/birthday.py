@@ -54,7 +54,6 @@ _ROWS = 64  # images whose nearest real ones are looked for at once
 
 
 def main() -> None:
-    command_line.stop_on_sigterm()
     output, size = sets.make_output(), sets.SAMPLE_SIZE.value
     from experiments.openlab_2019 import contact_sheet, paradox
     from progan_tf.metrics import birthday, verdicts

@@ -13,7 +13,6 @@ from experiments.openlab_2019 import network, sets, tables
 
 
 def main() -> None:
-    command_line.stop_on_sigterm()
     output = sets.make_output()
     from experiments.openlab_2019.row_figure import Panel, draw
     from experiments.openlab_2019.six_rows import TALK_FID, fid_rows

@@ -28,7 +28,6 @@ _PAIRING = "image i of one sample with image i of the other, samples in random o
 
 
 def main() -> None:
-    command_line.stop_on_sigterm()
     output = sets.make_output()
     quietly.import_tensorflow()
     from experiments.openlab_2019.row_figure import Panel, draw

@@ -155,7 +155,8 @@ def explain(dataset: Dataset, level: int, error: Exception) -> Exception:
     """What an error while reading a level was: a RecordError naming the first damaged record, else the error itself."""
     for bad in damage(dataset, level):
         return RecordError(
-            f"{bad.file}: record {bad.index} is damaged ({bad.reason}); convert again, or skip such records"
+            f"{bad.file}: record {bad.index} is damaged ({bad.reason}); convert again, or leave such records "
+            "out (in training: --set=training.on_error=skip)"
         )
     return error
 
@@ -170,13 +171,16 @@ def _all_runs(dataset: Dataset, level: int) -> list[tuple[int, Run]]:
 
 
 def _good_runs(dataset: Dataset, level: int) -> list[tuple[int, Run]]:
-    """The readable runs of every file; what is left out is logged."""
-    runs = []
+    """The readable runs of every file; what is left out is logged, one by one and in all."""
+    runs, left_out = [], 0
     for row, whole in _all_runs(dataset, level):
         good, bad = _scan(dataset, level, whole.file)
         runs += [(row + run.first, run) for run in good]
         for record in bad:
             logging.warning("left out record %d of %s: %s", record.index, record.file, record.reason)
+        left_out += len(bad)
+    if left_out:
+        logging.warning("left out %d damaged records of %d x %d in all", left_out, 2**level, 2**level)
     return runs
 
 

@@ -1,6 +1,7 @@
 """From a run folder to a SavedModel that needs nothing of this project, compared with the training network."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,13 @@ class Exported:
     difference: Difference
 
 
-def export(run_dir: Path, output: Path, precision: str = "float32", best: bool = False) -> Exported:
+def export(
+    run_dir: Path,
+    output: Path,
+    precision: str = "float32",
+    best: bool = False,
+    told: Callable[[str], None] = lambda stage: None,
+) -> Exported:
     """Exports the averaged generator of a run's newest whole checkpoint into the next version of a model folder.
 
     The SavedModel is loaded back and compared with the training network before it is kept.
@@ -53,6 +60,7 @@ def export(run_dir: Path, output: Path, precision: str = "float32", best: bool =
         output: the model folder, made where it is not there.
         precision: float32, or bfloat16 for hidden layers and their weights.
         best: take the checkpoint that training kept as its best instead.
+        told: is told what comes next, since each stage takes seconds and more.
 
     Raises:
         InputError: there is no run, no checkpoint or no whole one, or `output` is a file.
@@ -75,9 +83,11 @@ def export(run_dir: Path, output: Path, precision: str = "float32", best: bool =
         config, run_directory.read_data(run_dir), progress, level, alpha, output.resolve().name, precision
     )
     with versions.next_version(output) as paths:
+        told(f"writing the graph of {description.resolution} x {description.resolution}")
         network = InferenceGenerator(fold(averaged, level, alpha), precision)
         tf.saved_model.save(network, str(paths[0]), signatures(network, description))
         descriptions.write(paths[0], description)
+        told("comparing its images with those of the training network")
         difference = compare(paths[0], averaged, description)
         _require_close(difference, precision)
     return Exported(paths[0], description, difference)
@@ -101,13 +111,18 @@ def compare(path: Path, averaged: Generator, description: Description) -> Differ
     latents = tf.stack([latents_of(seed, description.latent_size) for seed in range(_COMPARED)])
     labels = tf.range(_COMPARED) % max(1, classes)
     model = averaged.model_at(description.level, description.alpha < 1)
-    images = model([latents, tf.one_hot(labels, classes), tf.constant(description.alpha, tf.float32)]).numpy()
-    if not np.isfinite(images).all():
-        raise Failed("the weights of the newest checkpoint give images that are not finite; nothing was exported")
-    wanted = imaging.to_pixels(images, description.dtype)
     loaded = tf.saved_model.load(str(path))  # kept: its weights live as long as this object
-    inputs = {"latents": latents, "labels": labels} if classes else {"latents": latents}
-    got = loaded.signatures["serving_default"](**inputs)["images"].numpy()
+    wanted, got = [], []
+    for one in range(_COMPARED):  # at 1024 x 1024 all at once would take gigabytes
+        row = slice(one, one + 1)
+        alpha = tf.constant(description.alpha, tf.float32)
+        images = model([latents[row], tf.one_hot(labels[row], classes), alpha]).numpy()
+        if not np.isfinite(images).all():
+            raise Failed("the weights of the newest checkpoint give images that are not finite; nothing was exported")
+        wanted.append(imaging.to_pixels(images, description.dtype))
+        inputs = {"latents": latents[row], "labels": labels[row]} if classes else {"latents": latents[row]}
+        got.append(loaded.signatures["serving_default"](**inputs)["images"].numpy())
+    wanted, got = np.concatenate(wanted), np.concatenate(got)
     apart = np.abs(got.astype(np.float64) - wanted) * (255 / np.iinfo(description.dtype).max)
     return Difference(float(apart.max()), float(apart.mean()))
 

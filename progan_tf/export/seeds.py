@@ -20,5 +20,7 @@ def slerp(a: np.ndarray, b: np.ndarray, way: float) -> np.ndarray:
     a, b = a.astype(np.float64), b.astype(np.float64)
     length_a, length_b = np.linalg.norm(a), np.linalg.norm(b)
     angle = np.arccos(np.clip(a @ b / (length_a * length_b), -1, 1))
+    if np.sin(angle) < 1e-6:  # one direction, or two opposite ones with no way between them to prefer
+        return (a + (b - a) * way).astype(np.float32)
     direction = (np.sin((1 - way) * angle) * a / length_a + np.sin(way * angle) * b / length_b) / np.sin(angle)
     return (direction * (length_a + (length_b - length_a) * way)).astype(np.float32)

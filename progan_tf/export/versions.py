@@ -30,10 +30,15 @@ def next_version(model: Path) -> Iterator[list[Path]]:
 
     Yields a list of that one folder, which holds the version's path afterwards. Whatever ends the block early leaves
     no trace: there is never a number whose content is not whole.
+
+    Raises:
+        InputError: the folder cannot be made.
     """
-    model.parent.mkdir(parents=True, exist_ok=True)
     made = not model.exists()
-    model.mkdir(exist_ok=True)
+    try:
+        model.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"output {model} cannot be made ({error.strerror}); choose another folder") from error
     try:
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=model) as temporary:
             paths = [Path(temporary) / "model"]

@@ -32,7 +32,7 @@ class EqualizedConv2D(_EqualizedConv2D):
     """Convolution of stride 1, same size. Input [N, H, W, C], output [N, H, W, filters]."""
 
     def call(self, x):
-        return self.add_bias(keras.ops.conv(x, self.scaled_kernel(), padding="same"))
+        return self.add_bias(keras.ops.conv(x, self.scaled_kernel(), padding="same", data_format="channels_last"))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters)
@@ -47,7 +47,9 @@ class EqualizedUpConv2D(_EqualizedConv2D):
 
     def call(self, x):
         kernel = spread(self.scaled_kernel())
-        return self.add_bias(keras.ops.conv_transpose(x, kernel, strides=2, padding="same"))
+        return self.add_bias(
+            keras.ops.conv_transpose(x, kernel, strides=2, padding="same", data_format="channels_last")
+        )
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -62,7 +64,7 @@ class EqualizedDownConv2D(_EqualizedConv2D):
 
     def call(self, x):
         kernel = spread(self.scaled_kernel()) * 0.25
-        return self.add_bias(keras.ops.conv(x, kernel, strides=2, padding="same"))
+        return self.add_bias(keras.ops.conv(x, kernel, strides=2, padding="same", data_format="channels_last"))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

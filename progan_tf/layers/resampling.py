@@ -10,7 +10,7 @@ def upscale(x):
 
 def downscale(x):
     """Mean of every 2 x 2 block: [N, 2H, 2W, C] -> [N, H, W, C]."""
-    return ops.average_pool(x, 2, 2, padding="valid")
+    return ops.average_pool(x, 2, 2, padding="valid", data_format="channels_last")
 
 
 def blend(old, new, alpha):

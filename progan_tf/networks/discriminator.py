@@ -16,7 +16,7 @@ class Discriminator(GrowingNetwork):
     def __init__(self, config: NetworkConfig, seed: int = 0, name: str = "discriminator"):
         super().__init__(config, seed, name)
         width = config.width
-        self.minibatch_stddev = MinibatchStddev(config.stddev_group)
+        self.minibatch_stddev = MinibatchStddev(config.stddev_group, dtype="float32")
         self.from_rgb = {
             level: self.add(
                 f"{2**level}x{2**level}/from_rgb", EqualizedConv2D, (2**level, 2**level, config.channels),
@@ -42,8 +42,8 @@ class Discriminator(GrowingNetwork):
         Inputs: images [N, 2^level, 2^level, channels], alpha []. Outputs: scores [N, 1] and label logits [N, labels].
         """
         size = 2**level
-        images = keras.Input((size, size, self.config.channels), batch_size=batch_size, name="images")
-        alpha = keras.Input(batch_shape=(), name="alpha")
+        images = keras.Input((size, size, self.config.channels), batch_size=batch_size, dtype="float32", name="images")
+        alpha = keras.Input(batch_shape=(), dtype="float32", name="alpha")
 
         x = leaky_relu(self.from_rgb[level](images))
         for current in range(level, 2, -1):

@@ -19,7 +19,7 @@ class Generator(GrowingNetwork):
 
     def __init__(self, config: NetworkConfig, seed: int = 0, name: str = "generator"):
         super().__init__(config, seed, name)
-        self.pixel_norm = PixelNorm()
+        self.pixel_norm = PixelNorm(dtype="float32")
         width = config.width
         inputs = config.latent_size + config.labels
         # A quarter of the usual gain, as published.
@@ -47,9 +47,9 @@ class Generator(GrowingNetwork):
         Inputs: latents [N, latent_size], labels [N, labels] (one-hot; no columns where unconditional), alpha [].
         Output: images [N, 2^level, 2^level, channels].
         """
-        latents = keras.Input((self.config.latent_size,), batch_size=batch_size, name="latents")
-        labels = keras.Input((self.config.labels,), batch_size=batch_size, name="labels")
-        alpha = keras.Input(batch_shape=(), name="alpha")
+        latents = keras.Input((self.config.latent_size,), batch_size=batch_size, dtype="float32", name="latents")
+        labels = keras.Input((self.config.labels,), batch_size=batch_size, dtype="float32", name="labels")
+        alpha = keras.Input(batch_shape=(), dtype="float32", name="alpha")
 
         # Labels are normalised together with the latents, as published.
         x = self.pixel_norm(ops.concatenate([latents, labels], axis=-1))

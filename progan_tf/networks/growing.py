@@ -23,7 +23,7 @@ class GrowingNetwork:
     def add(self, name: str, layer_class: type[keras.Layer], input_shape: tuple[int, ...], **kwargs: Any):
         """Makes, builds and keeps a layer; `input_shape` is without the batch dimension."""
         seed = zlib.crc32(f"{self._seed}/{self.name}/{name}".encode())
-        layer = layer_class(seed=seed, name=name.replace("/", "_"), **kwargs)
+        layer = layer_class(seed=seed, name=name.replace("/", "_"), dtype="float32", **kwargs)
         layer.build((None, *input_shape))
         self.layers[name] = layer
         return layer

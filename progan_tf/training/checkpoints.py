@@ -23,10 +23,10 @@ _SEAL = "checkpoint.json"
 
 
 def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Path:
-    """Writes a checkpoint and removes all but the `keep` newest whole ones."""
+    """Writes a checkpoint and removes all but the `keep` newest whole ones, and what a killed run left unfinished."""
     path = folder / f"{progress.images:012d}"
-    if path.exists():
-        shutil.rmtree(path)
+    for unfinished in {path, *folder.glob("*")} - set(_sealed(folder)) | {path}:
+        shutil.rmtree(unfinished, ignore_errors=True)
     path.mkdir(parents=True)
     _checkpoint(networks.variables).write(str(path / "weights"))
     files = {file.name: _digest(file) for file in sorted(path.iterdir())}
@@ -108,12 +108,6 @@ def torn(path: Path) -> str | None:
     except (OSError, ValueError, KeyError) as error:
         return str(error) or repr(error)
     return None
-
-
-def newest(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end."""
-    sealed = _sealed(folder)
-    return sealed[-1] if sealed else None
 
 
 def load_progress(path: Path) -> Progress:

@@ -45,26 +45,28 @@ class CompiledLoop:
             start=start,
             shuffle_mb=config.training.shuffle_mb,
             label_table=labels,
+            on_error=config.training.on_error,
         )
         # Each replica takes a run of the batch; in this order the runs are its minibatch-stddev groups.
         order = shares(phase.batch_size, replicas, config.network.stddev_group).reshape(-1)
         images = images.map(lambda pixels, rows: (tf.gather(pixels, order), tf.gather(rows, order)))
         self._images = iter(strategy.experimental_distribute_dataset(images.prefetch(2)))
+        # Any number of steps runs on one graph, the shorter last call of a stage too.
+        steps = (tf.TensorSpec([], tf.int64), tf.TensorSpec([None], tf.float32))
+        self._run = tf.function(self._steps, input_signature=steps)
 
     def __call__(self, phases: list[Phase], first_step: int) -> dict[str, list[float]]:
         """Runs one step a phase; returns the mean over images of every metric, by step."""
         self._networks.set_learning_rate(phases[0].learning_rate)
-        metrics = self._run(
-            self._images, tf.constant(first_step, tf.int64), tf.constant([phase.alpha for phase in phases], tf.float32)
-        )
+        alphas = [phase.alpha for phase in phases]
+        metrics = self._run(tf.constant(first_step, tf.int64), tf.constant(alphas, tf.float32))
         return {name: values.numpy().tolist() for name, values in metrics._asdict().items()}
 
-    @tf.function(reduce_retracing=True)
-    def _run(self, images, first_step: tf.Tensor, alphas: tf.Tensor) -> StepMetrics:
+    def _steps(self, first_step: tf.Tensor, alphas: tf.Tensor) -> StepMetrics:
         count = tf.shape(alphas)[0]
         history = StepMetrics(*(tf.TensorArray(tf.float32, size=count) for _ in StepMetrics._fields))
         for i in tf.range(count):
-            pixels, labels = next(images)
+            pixels, labels = next(self._images)
             step = first_step + tf.cast(i, tf.int64)
             metrics = self._strategy.run(self._mean_metrics, args=(pixels, labels, step, alphas[i]))
             means = (self._strategy.reduce("mean", values, axis=None) for values in metrics)

@@ -197,7 +197,7 @@ def _close_tick(config: Config, progress: Progress, phase: Phase) -> Tick:
 
 
 def _diverged(folder: Path, progress: Progress) -> str:
-    last = checkpoints.newest(folder)
+    last = checkpoints.newest_whole(folder)
     left = f"the last checkpoint is {last}" if last else "no checkpoint was written yet"
     return (
         f"{MAX_SKIPPED_IN_A_ROW} steps in a row had a loss or gradient that was not finite, at "

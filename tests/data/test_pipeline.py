@@ -361,7 +361,8 @@ def test_a_damaged_record_is_left_out_and_logged_on_request(own_dataset, damage,
         found = dict(pairs(own_dataset, IMAGES - 1, on_error="skip", label_table=table))
     assert sorted(found) == [number for number in range(IMAGES) if number != lost]
     assert all(np.argmax(label) == number % CLASSES for number, label in found.items())
-    (line,) = caplog.messages
+    line, total = caplog.messages
+    assert total == "left out 1 damaged records of 4 x 4 in all"
     assert line.startswith(f"left out record {place} of {shard_path(own_dataset, 2, 1)}: ")
 
 

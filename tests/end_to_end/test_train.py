@@ -50,11 +50,11 @@ def wait_for_images(process: subprocess.Popen, run_dir: Path, images: int) -> No
 
 
 def images_seen(run_dir: Path) -> int:
-    return checkpoints.load_progress(checkpoints.newest(run_dir / "checkpoints")).images
+    return checkpoints.load_progress(checkpoints.newest_whole(run_dir / "checkpoints")).images
 
 
 def weights(run_dir: Path) -> dict[str, bytes]:
-    reader = tf.train.load_checkpoint(str(checkpoints.newest(run_dir / "checkpoints") / "weights"))
+    reader = tf.train.load_checkpoint(str(checkpoints.newest_whole(run_dir / "checkpoints") / "weights"))
     return {name: np.asarray(reader.get_tensor(name)).tobytes() for name in reader.get_variable_to_shape_map()}
 
 

@@ -1,4 +1,4 @@
-"""From images to new images by the commands alone: drawn scenes, real tiles of 64 and of 256 pixels."""
+"""From images to new images by the commands alone: real tiles of 64 and of 256 pixels."""
 
 import itertools
 import json
@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
-from data_prep import procedural
 
 SETTINGS = {
     "network.resolution": 8,
@@ -49,12 +47,6 @@ def some(folder: Path, count: int, into: Path) -> Path:
     return into
 
 
-def scenes(into: Path) -> Path:
-    for _ in procedural.write_scenes(into, 4, size=256):
-        pass
-    return into
-
-
 def whole_way(images: Path, resolution: int, count: int, folder: Path, settings: dict) -> None:
     data, runs, model, made = (folder / name for name in ("data", "run", "model", "made"))
     run("data_prep.convert", input=images, output=data, resolution=resolution)
@@ -68,10 +60,6 @@ def whole_way(images: Path, resolution: int, count: int, folder: Path, settings:
     assert {picture.shape for picture in pictures} == {(side, side, 3)}
     assert len({picture.tobytes() for picture in pictures}) == 4
     assert Image.open(made / "grid.png").size == (2 * side, 2 * side)
-
-
-def test_drawn_scenes(tmp_path):
-    whole_way(scenes(tmp_path / "images"), 64, 4 * 16, tmp_path, SETTINGS)
 
 
 def test_real_tiles_of_64(tiles64, tmp_path):

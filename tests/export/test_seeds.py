@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 
 from progan_tf.export.seeds import latents_of, slerp
 
@@ -22,3 +23,12 @@ def test_slerp_turns_evenly_from_one_end_to_the_other():
     unit = [point / np.linalg.norm(point) for point in way]
     angles = [np.arccos(before @ after) for before, after in itertools.pairwise(unit)]
     np.testing.assert_allclose(angles, angles[0], rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1.0, 2.5, -1.0])
+def test_latents_in_line_go_straight(factor):
+    a = np.array([0.5, -2.0], np.float32)
+    for one in (a, a[:1]):
+        way = [slerp(one, one * np.float32(factor), step / 4) for step in range(5)]
+        np.testing.assert_allclose(way, [one * (1 + (factor - 1) * step / 4) for step in range(5)], rtol=1e-6)

@@ -49,7 +49,7 @@ def train(dataset, run_dir, stop_at=None, config=CONFIG):
 
 
 def weights(run_dir) -> dict[str, bytes]:
-    reader = tf.train.load_checkpoint(str(checkpoints.newest(run_dir / "checkpoints") / "weights"))
+    reader = tf.train.load_checkpoint(str(checkpoints.newest_whole(run_dir / "checkpoints") / "weights"))
     return {name: np.asarray(reader.get_tensor(name)).tobytes() for name in reader.get_variable_to_shape_map()}
 
 
@@ -85,7 +85,7 @@ def test_weights_have_moved_and_differ_by_seed(dataset, undisturbed, tmp_path):
 def test_a_torn_checkpoint_is_left_for_the_one_before(dataset, undisturbed, tmp_path):
     run_dir = tmp_path / "run"
     shutil.copytree(undisturbed, run_dir)
-    newest = checkpoints.newest(run_dir / "checkpoints")
+    newest = checkpoints.newest_whole(run_dir / "checkpoints")
     data = next(newest.glob("weights.data*"))
     data.write_bytes(data.read_bytes()[:-100])
     assert "weights.data" in checkpoints.torn(newest)
@@ -97,11 +97,11 @@ def test_a_torn_checkpoint_is_left_for_the_one_before(dataset, undisturbed, tmp_
 def test_a_checkpoint_without_its_seal_does_not_count(undisturbed, tmp_path):
     folder = tmp_path / "checkpoints"
     shutil.copytree(undisturbed / "checkpoints", folder)
-    sealed = checkpoints.newest(folder)
+    sealed = checkpoints.newest_whole(folder)
     unsealed = folder / "999999999999"
     shutil.copytree(sealed, unsealed)
     (unsealed / "checkpoint.json").unlink()
-    assert checkpoints.newest(folder) == sealed
+    assert checkpoints.newest_whole(folder) == sealed
     assert checkpoints.restore(folder, Networks(CONFIG)).images == 512
 
 

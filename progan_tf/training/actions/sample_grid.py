@@ -38,7 +38,7 @@ class SampleGrid(Action):
         columns = tf.range(self._count) % training.grid_columns
         labels = tf.one_hot(columns % max(1, network.labels), network.labels)
         self.latest = self._grid(self._sampler(networks, tick.phase, latents, labels))
-        imaging.write_png(self._folder / f"kimg_{tick.images / 1000:09.1f}.png", self.latest)
+        imaging.write_png(self._folder / f"kimg_{tick.images / 1000:011.3f}.png", self.latest)
 
     @property
     def _count(self) -> int:

@@ -1,0 +1,30 @@
+"""Time left: levels to come cost more than the one now in training."""
+
+import pytest
+
+from progan_tf.config import Config, NetworkConfig, ScheduleConfig
+from progan_tf.training.time_left import duration, seconds_left
+
+
+def test_at_the_last_level_it_is_images_by_rate():
+    config = Config(
+        network=NetworkConfig(resolution=8, channels=3),
+        schedule=ScheduleConfig(stable_kimg={4: 1}, fade_kimg={4: 1}, total_kimg=10),
+    )
+    assert seconds_left(config, 4000, 50) == pytest.approx(6000 / 50)
+    assert seconds_left(config, 10000, 50) == 0
+    assert seconds_left(config, 4000, 0) == float("inf")
+
+
+def test_levels_to_come_are_counted_at_their_own_cost():
+    config = Config(
+        network=NetworkConfig(resolution=8, channels=3, fmap_base=64, fmap_max=16),  # 16 features at 4 and at 8 pixels
+        schedule=ScheduleConfig(stable_kimg={4: 1}, fade_kimg={4: 1}, total_kimg=3),
+    )
+    # 8 x 8 costs five times what 4 x 4 alone does: 16 pixels against 16 + 64.
+    assert seconds_left(config, 0, 100) == pytest.approx((1000 + 2000 * 5) / 100, rel=0.01)
+
+
+def test_durations_read_as_people_say_them():
+    said = [duration(seconds) for seconds in (0, 59.4, 60, 3599, 3600, 86399, 90000, float("inf"))]
+    assert said == ["0s", "59s", "1m 00s", "59m 59s", "1h 00m", "23h 59m", "1d 01h", "?"]
