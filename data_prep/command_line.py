@@ -16,10 +16,11 @@ from progan_tf.errors import Failed, InputError, Stopped
 DONE, FAILED, WRONG_USE, RESUMABLE = 0, 1, 2, 75
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[..., None], arguments: str = "") -> None:
     """Parses the flags of the running command, calls `main` and leaves with the right exit code.
 
-    `main` imports what is heavy (TensorFlow) itself, so that `--help` and a mistyped flag answer at once.
+    `main` imports what is heavy (TensorFlow) itself, so that `--help` and a mistyped flag answer at once. `arguments`
+    names what a command takes besides flags, one or more of them, such as RUN_DIR; `main` is given their list.
     """
     _stop_on_sigterm()
     command = main.__globals__["__doc__"]
@@ -28,9 +29,11 @@ def run(main: Callable[[], None]) -> None:
         print(_help(name, command))
         sys.exit(DONE)
     try:
-        unparsed = flags.FLAGS(sys.argv)[1:]
-        if unparsed:
-            raise flags.Error(f"unexpected {' '.join(unparsed)}; every argument is a --flag=value")
+        given = flags.FLAGS(sys.argv)[1:]
+        if given and not arguments:
+            raise flags.Error(f"unexpected {' '.join(given)}; every argument is a --flag=value")
+        if arguments and not given:
+            raise flags.Error(f"no {arguments} was given; name one or more")
     except flags.Error as error:
         _complain(name, f"{error} (--help lists the flags)")
         sys.exit(WRONG_USE)
@@ -39,7 +42,7 @@ def run(main: Callable[[], None]) -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever other programs of this user run on
     try:
-        main()
+        main(given) if arguments else main()
     except InputError as error:
         _complain(name, error)
         sys.exit(WRONG_USE)

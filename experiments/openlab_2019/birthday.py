@@ -134,9 +134,11 @@ def _tell(judged: dict[str, "Judged"], threshold: float) -> None:
 
     size = sets.SAMPLE_SIZE.value
     print(f"pairs      closest of {size} generated images, by {_BY.value}; mse on a scale from 0 to 1")
-    for pair in judged["generated"].samples[0]:
-        apart = "  featureless, set apart" if pair.featureless else ""
-        print(f"  {measured(pair)}  {' and '.join(pair.keys)}{apart}")
+    pairs = judged["generated"].samples[0]
+    for pair in (pair for pair in pairs if not pair.featureless):
+        print(f"  {measured(pair)}  {' and '.join(pair.keys)}")
+    apart = sum(pair.featureless for pair in pairs)
+    print(f"apart      {apart} pairs or more of featureless images" if apart else "apart      no featureless pairs")
     print(f"duplicate  a pair that a person called the same; of those nobody judged, mse {threshold:.3g} or less")
     for side, found in judged.items():
         support = found.support

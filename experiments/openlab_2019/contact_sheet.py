@@ -14,6 +14,7 @@ from progan_tf.metrics.symmetries import SYMMETRIES, inverse, transform
 
 _COLUMNS = 2
 _GAP = 0.06  # between images, of their side
+_LETTERS = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +52,13 @@ def draw(
 
 
 def _draw_pair(axis: Axes, images: Images, pair: Pair, real: Images, neighbours: Mapping[int, Neighbour]) -> None:
-    shown, below = list(images.shown(np.array([pair.i, pair.j]))), list(pair.keys)
+    shown, below = list(images.shown(np.array([pair.i, pair.j]))), [_short(key) for key in pair.keys]
     for member in (pair.i, pair.j):
         if member in neighbours:
             nearest = neighbours[member]
             (pixels,) = real.shown(np.array([nearest.index]))
             shown.append(transform(pixels, inverse(nearest.symmetry)))  # as the generated image lies
-            below.append(f"nearest real: {real.keys[nearest.index]}\nmse {nearest.mse:.4f}")
+            below.append(f"nearest real, mse {nearest.mse:.4f}\n{_short(real.keys[nearest.index])}")
     grey = shown[0].shape[-1] == 1
     for place, (pixels, text) in enumerate(zip(shown, below, strict=True)):
         left = place * (1 + _GAP)
@@ -66,6 +67,11 @@ def _draw_pair(axis: Axes, images: Images, pair: Pair, real: Images, neighbours:
         axis.text(left, -0.03, text, fontsize=6, va="top")
     axis.set(xlim=(0, 4 + 6 * _GAP), ylim=(-0.2, 1))
     axis.set_title(measured(pair), fontsize=8, loc="left")
+
+
+def _short(key: str) -> str:
+    """As much of a key's end as stands below an image."""
+    return key if len(key) <= _LETTERS else f"...{key[3 - _LETTERS :]}"
 
 
 def measured(pair: Pair) -> str:

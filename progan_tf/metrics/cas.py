@@ -39,11 +39,14 @@ class Cas:
                 f"cas needs the same classes on both sides, {real.name} has {', '.join(real.label_names)}, "
                 f"{generated.name} {', '.join(generated.label_names)}; compare with the data the model learnt from"
             )
-        count = min(len(real) // 2, len(generated))
-        taught, test, synthetic = real[:count], real[len(real) // 2 :], generated[:count]
-        test_features = self.extractor(test)
-        for name, images in ((self.name, synthetic), (f"{self.name}/real", taught)):
-            right = transferred(self.extractor(images), images.labels, test_features, test.labels)
+        half = len(real) // 2
+        count = min(half, len(generated))
+        seen, synthetic = self.extractor(real), self.extractor(generated)
+        for name, features, labels in (
+            (self.name, synthetic[:count], generated.labels[:count]),
+            (f"{self.name}/real", seen[:count], real.labels[:count]),
+        ):
+            right = transferred(features, labels, seen[half:], real.labels[half:])
             yield name, float(right.mean())
             yield f"{name}/se", float(np.sqrt(right.mean() * (1 - right.mean()) / len(right)))
 

@@ -16,7 +16,8 @@ class Figure:
 
     `value` compares `n` real with `n` generated images, `floor` the same real images with `n` others; `se` and
     `floor_se` are their standard errors, None where the metric has none. `extractor` is the name and the first digits
-    of the digest of the network behind it, None where pixels are compared; `bands` are those the network saw.
+    of the digest of the network that the metric has, None where it looks at pixels alone; `bands` are those the network
+    saw.
     """
 
     metric: str

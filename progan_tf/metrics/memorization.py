@@ -67,10 +67,12 @@ class Memorization:
         yield f"{self.name}/generated_distance", _median(pixels.generated)
         yield f"{self.name}/held_out_distance", _median(pixels.held_out)
         if self.extractor:
-            training, held_out = self._split(real)
-            known = self.extractor(training)
-            features = Distances(*(nearest_features(self.extractor(images), known) for images in (generated, held_out)))
-            yield f"{self.name}/features", features.share
+            # Of all real images at once: other metrics ask for the same.
+            known, held_out = self.extractor(real), self.extractor(self.held_out or real)
+            if self.held_out is None:
+                known, held_out = known[: _half(real)], held_out[_half(real) :]
+            sides = (self.extractor(generated), held_out)
+            yield f"{self.name}/features", Distances(*(nearest_features(side, known) for side in sides)).share
 
     def distances(self, real: Images, generated: Images) -> Distances:
         """The relative distances of pixels that `run` tells of."""
@@ -79,8 +81,9 @@ class Memorization:
 
     def _split(self, real: Images) -> tuple[Images, Images]:
         """Training images, and those held out."""
-        half = (len(real) + 1) // 2
-        training, held_out = (real[:half], real[half:]) if self.held_out is None else (real, self.held_out)
+        training, held_out = real, self.held_out
+        if held_out is None:
+            training, held_out = real[: _half(real)], real[_half(real) :]
         if held_out.pixels.shape[1:] != training.pixels.shape[1:] or held_out.pixels.dtype != training.pixels.dtype:
             raise InputError(
                 f"held-out images of {held_out.name} are {held_out.pixels.shape[1:]} {held_out.pixels.dtype}, training "
@@ -100,6 +103,10 @@ def relative_distances(images: np.ndarray, training: np.ndarray) -> np.ndarray:
 def nearest_features(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Euclidean distances [N] of features [N, D] to the nearest of [M, D]."""
     return np.sqrt(np.concatenate([block.min(axis=1) for _, block in squared_distances(a, b)]))
+
+
+def _half(real: Images) -> int:
+    return (len(real) + 1) // 2
 
 
 def _median(values: np.ndarray) -> float:

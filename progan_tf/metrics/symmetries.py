@@ -27,7 +27,7 @@ SYMMETRIES = (
     "transposed across the other diagonal",
 )
 
-_BATCH_BYTES = 64 << 20  # of float32 images held at once, on either side
+_ROW_BYTES, _COLUMN_BYTES = 128 << 20, 16 << 20  # of float32 images held at once
 _SIGNS = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]], np.float32)  # flip x kind of part
 
 
@@ -80,18 +80,17 @@ def squared_differences(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, s
     height, width = a.shape[1:3]
     if height != width or height % 2:
         raise InputError(f"images are {height} x {width}; symmetries need square images of an even size, convert them")
-    scale = np.float32(1 / np.iinfo(a.dtype).max)
+    pixels, scale = int(np.prod(a.shape[1:])), np.iinfo(a.dtype).max ** 2
     centre = b[:64].mean(axis=(0, 1, 2), dtype=np.float64).astype(np.float32)  # of each band, as symmetries leave it
-    for rows in _batches(a):
-        image = (a[rows] - centre) * scale
-        turned = _parts(image), _parts(image.swapaxes(1, 2))
+    for rows in _batches(a, _ROW_BYTES):
+        turned = _parts(a[rows], centre), _parts(a[rows].swapaxes(1, 2), centre)
         square = _squares(turned[0])
-        for columns in _batches(b):
-            parts = _parts((b[columns] - centre) * scale)
+        for columns in _batches(b, _COLUMN_BYTES):
+            parts = _parts(b[columns], centre)
             products = np.stack([way @ parts.swapaxes(1, 2) for way in turned])  # [2, 4, n, m]
             inner = np.tensordot(_SIGNS, products, axes=(1, 1)).swapaxes(0, 1).reshape(8, *products.shape[2:])
             differences = square[:, np.newaxis] + _squares(parts) - 2 * inner
-            yield rows, columns, np.maximum(differences / np.prod(a.shape[1:]), 0).astype(np.float32)
+            yield rows, columns, np.maximum(differences / (4 * pixels * scale), 0).astype(np.float32)
 
 
 def nearest(a: np.ndarray, b: np.ndarray) -> Nearest:
@@ -110,27 +109,31 @@ def nearest(a: np.ndarray, b: np.ndarray) -> Nearest:
     return Nearest(index, symmetry, np.array(exact))
 
 
-def _parts(images: np.ndarray) -> np.ndarray:
-    """The parts [4, N, H * W * C / 4] of images [N, H, W, C] that are even or odd under the mirrors.
+def _parts(images: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """The parts float32 [4, N, H * H * C / 4] of images [N, H, H, C] less `centre` that are even or odd under mirrors.
 
     Their kinds are in the order of _SIGNS: even in both, odd from left to right, odd from top to bottom, odd in both.
-    The inner product of two images is the sum of those of their parts.
+    The inner product of two images is a quarter of the sum of those of their parts.
     """
-    count, height, width, _ = images.shape
-    top, bottom = images[:, : height // 2], images[:, : height // 2 - 1 : -1]
-    parts = np.empty((4, count, images[0].size // 4), images.dtype)
-    for vertical, half in enumerate((top + bottom, top - bottom)):
-        left, right = half[:, :, : width // 2], half[:, :, : width // 2 - 1 : -1]
-        parts[2 * vertical] = (left + right).reshape(count, -1)
-        parts[2 * vertical + 1] = (left - right).reshape(count, -1)
-    return parts / 2
+    count, side, _, channels = images.shape
+    half = side // 2
+    parts = np.empty((4, count, half, half, channels), np.float32)
+    for here in _batches(images, _COLUMN_BYTES):  # small pieces stay in the processor's cache
+        centred = images[here] - centre
+        top, bottom = centred[:, :half], centred[:, : half - 1 : -1]
+        for vertical, rows in enumerate((top + bottom, top - bottom)):
+            left, right = rows[:, :, :half], rows[:, :, : half - 1 : -1]
+            np.add(left, right, out=parts[2 * vertical, here])
+            np.subtract(left, right, out=parts[2 * vertical + 1, here])
+    return parts.reshape(4, count, -1)
 
 
 def _squares(parts: np.ndarray) -> np.ndarray:
-    """Squared norms [N], float64, of images by their parts [4, N, K]."""
+    """Sums [N] of the squares of parts [4, N, K], in float64."""
     return np.square(parts).sum(axis=(0, 2), dtype=np.float64)
 
 
-def _batches(images: np.ndarray) -> Iterator[slice]:
-    size = max(1, _BATCH_BYTES // (4 * int(np.prod(images.shape[1:]))))
+def _batches(images: np.ndarray, most: int) -> Iterator[slice]:
+    """Slices of images that take about `most` bytes as float32, one image at least."""
+    size = max(1, most // (4 * int(np.prod(images.shape[1:]))))
     return (slice(start, min(start + size, len(images))) for start in range(0, len(images), size))

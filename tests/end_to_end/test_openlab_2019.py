@@ -103,10 +103,15 @@ def test_birthday_of_files_with_verdicts(sets, tmp_path):
     ]
 
 
-def test_fid_table_of_files_and_a_run(sets, tmp_path):
-    weights = inception_weights.cached()
-    if not weights.exists():
-        pytest.skip(f"no weights at {weights}; python -m progan_tf.metrics.inception --fetch gets them")
+@pytest.fixture(scope="module")
+def weights() -> Path:
+    path = inception_weights.cached()
+    if not path.exists():
+        pytest.skip(f"no weights at {path}; python -m progan_tf.metrics.inception --fetch gets them")
+    return path
+
+
+def test_fid_table_of_files_and_a_run(sets, weights, tmp_path):
     output = tmp_path / "studies"
     done = run(
         "fid_table", tmp_path, real=sets / "files", generated=sets / "run", output=output, num=20, sample_size=8,
@@ -122,6 +127,21 @@ def test_fid_table_of_files_and_a_run(sets, tmp_path):
         assert f"{mean - means[0]:.1f}" in done.stdout
     assert "199.0" in done.stdout
     assert (output / "fid_table.png").exists()
+
+
+@pytest.mark.slow
+def test_birthday_by_features(sets, weights, tmp_path):
+    output = tmp_path / "studies"
+    done = run(
+        "birthday", tmp_path, real=sets / "dataset", generated=sets / "model", output=output, sample_size=10,
+        samples=2, pairs=3, by="features", inception_path=weights,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads((output / "birthday_generated.json").read_text())
+    assert told["network"].startswith("inception-2015-12-05 clean ")
+    for sample in told["pairs"]["samples"]:
+        distances = [found["feature_distance"] for found in sample]
+        assert distances == sorted(distances) and distances[0] > 0
 
 
 @pytest.mark.parametrize("study, options, message", [

@@ -90,7 +90,7 @@ def test_the_sheet_shows_both_members_and_their_nearest_real_images_as_they_lie(
     for drawn, index in zip(pixels, (3, 5, 3, 5), strict=True):
         np.testing.assert_array_equal(drawn, generated.pixels[index])
     texts = " ".join(text.get_text() for text in shown.texts)
-    assert f"nearest real: {neighbours[3].index}" in texts
+    assert f"nearest real, mse 0.0000\n{neighbours[3].index}" in texts
     assert shown.get_title(loc="left") == contact_sheet.measured(found)
     assert [part.get_suptitle() for part in figure.subfigs] == ["Closest"]
 

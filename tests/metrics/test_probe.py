@@ -61,7 +61,7 @@ def test_sets_that_hold_the_same_images_score_below_half():
 def test_the_seed_draws_the_folds():
     sets = noise(60), noise(60, 103, seed=1)
     assert run(*sets) == run(*sets)
-    assert len({run(*sets, seed=seed)["probe"] for seed in range(5)}) > 1
+    assert len({run(*sets, seed=seed)["probe"] for seed in range(3)}) > 1
 
 
 def test_as_many_images_of_either_set_count():

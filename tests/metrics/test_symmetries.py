@@ -84,7 +84,8 @@ def test_differences_of_all_pairs(channels, dtype):
 @pytest.mark.parametrize("rows", [1, 2, 3, 100])
 def test_pieces_of_any_size_cover_every_pair_once(monkeypatch, rows):
     a, b = noise(5), noise(7, seed=1)
-    monkeypatch.setattr(symmetries, "_BATCH_BYTES", rows * 4 * a[0].size)
+    monkeypatch.setattr(symmetries, "_ROW_BYTES", rows * 4 * a[0].size)
+    monkeypatch.setattr(symmetries, "_COLUMN_BYTES", (rows + 1) * 4 * a[0].size)
     np.testing.assert_allclose(all_differences(a, b), direct(a, b), rtol=2e-6)
 
 
@@ -131,7 +132,8 @@ def test_the_nearest_image_with_its_symmetry():
 @pytest.mark.parametrize("rows", [1, 3, 100])
 def test_the_nearest_image_is_that_of_all_pairs(monkeypatch, rows):
     a, b = noise(9, size=4), noise(14, size=4, seed=1)
-    monkeypatch.setattr(symmetries, "_BATCH_BYTES", rows * 4 * a[0].size)
+    monkeypatch.setattr(symmetries, "_ROW_BYTES", rows * 4 * a[0].size)
+    monkeypatch.setattr(symmetries, "_COLUMN_BYTES", (rows + 1) * 4 * a[0].size)
     found, every = symmetries.nearest(a, b), direct(a, b)
     np.testing.assert_array_equal(found.index, every.min(axis=0).argmin(axis=1))
     np.testing.assert_array_equal(found.symmetry, every[:, np.arange(9), found.index].argmin(axis=0))
@@ -143,7 +145,7 @@ def test_memory_maps_are_read_piece_by_piece(tmp_path, monkeypatch):
     path = tmp_path / "pixels"
     images.tofile(path)
     mapped = np.memmap(path, np.uint8, "r", shape=images.shape)
-    monkeypatch.setattr(symmetries, "_BATCH_BYTES", 3 * 4 * images[0].size)
+    monkeypatch.setattr(symmetries, "_ROW_BYTES", 3 * 4 * images[0].size)
     np.testing.assert_array_equal(symmetries.nearest(mapped, images).index, range(10))
 
 
