@@ -126,8 +126,8 @@ def main() -> None:
     if source["dropped"]:
         dropped = ", ".join(f"{count:,} {reason}" for reason, count in source["dropped"].items())
         print(f"dropped  of {source['tiles']:,} tiles: {dropped}; see {job.output}/dropped.jsonl")
-    if source["overlapping_scenes"]:
-        print(f"overlap  {len(source['overlapping_scenes']):,} pairs of scenes show the same ground")
+    if source["overlaps"]:
+        print(f"overlap  {source['overlaps']:,} pairs of scenes show the same ground")
     print(f"next     python -m experiments.train --data_dir={job.output} --run_dir=runs/{dataset.name}")
 
 

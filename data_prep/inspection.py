@@ -215,10 +215,9 @@ def _source(manifest: Manifest) -> list[tuple[str, str]]:
         lines.append(("  dropped", dropped or "0"))
     if source.get("crs"):
         lines.append(("  crs", ", ".join(source["crs"])))
-    if "overlapping_scenes" in source:
-        pairs = source["overlapping_scenes"]
-        named = ", ".join(" and ".join(pair) for pair in pairs[:_LISTED])
-        lines.append(("  overlap", f"{len(pairs):,} pairs of scenes{': ' if pairs else ''}{named}"))
+    if "overlaps" in source:
+        named = ", ".join(" and ".join(pair) for pair in source["overlapping_scenes"][:_LISTED])
+        lines.append(("  overlap", f"{source['overlaps']:,} pairs of scenes{': ' if named else ''}{named}"))
     return lines
 
 
