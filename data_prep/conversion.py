@@ -25,10 +25,14 @@ _SURVEYED_AT_ONCE = 8192  # headers are read faster than another process starts
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a conversion did: the dataset, how many files were no images by name, and what an earlier run had done."""
+    """What a conversion did: the dataset, how many files were no images by name, and what an earlier run had done.
+
+    `split_remedy` is what to do about splits that were asked for and are empty, where that was found out now.
+    """
 
     manifest: Manifest
     ignored: int
+    split_remedy: str = ""
     resumed_shards: int = 0
     was_complete: bool = False
 
@@ -69,7 +73,7 @@ def convert(job: Job, progress: type[Progress] = Silent) -> Report:
     given = assembly.Input(source.kind, fingerprint, *counts, prepared.form, prepared.scaling)
     dataset = assembly.assemble(job, given, prepared.plan, written)
     work_folder.remove(job.output)
-    return Report(dataset, listing.ignored, resumed)
+    return Report(dataset, listing.ignored, prepared.plan.split_remedy, resumed)
 
 
 def prepare(job: Job, source: Source, listing: Listing, progress: type[Progress] = Silent) -> Prepared:

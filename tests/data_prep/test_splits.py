@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import random
+import re
 
 import numpy as np
 import pytest
@@ -154,8 +155,25 @@ def test_training_without_tiles_is_refused():
     tiles = at("EPSG:32618", -75, 45, 100, 3)
     seeds = [seed for seed in range(20) if "train" not in assign_somehow(tiles, HALVES, 500.0, seed)]
     assert seeds
-    with pytest.raises(InputError, match=r"training empty: all 9 tiles fell to .*borders; .*split_cell_km than 500"):
+    with pytest.raises(InputError, match=r"training empty: all 9 tiles fell to .*borders; .*split_cell_km.* 500"):
         splits.assign(tiles, HALVES, 500.0, seeds[0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_remedy_for_empty_splits_is_the_largest_half_that_fills_them(seed):
+    tiles, thirds = PLACES["a UTM zone"], (("train", 1.0), ("validation", 1.0), ("test", 1.0))
+    said = splits.remedy(tiles, thirds, 160.0, seed)
+    fitting = float(re.match(r"repeat with --split_cell_km=([\d.]+) instead of 160", said)[1])
+    assert {"train", "validation", "test"} <= set(splits.assign(tiles, thirds, fitting, seed))
+    for larger in (160.0, 80.0, 40.0, 20.0, 10.0, 5.0):
+        if larger > fitting:
+            assert not {"train", "validation", "test"} <= set(splits._assigned(tiles, thirds, larger, seed))
+
+
+def test_where_no_cells_fill_the_splits_other_remedies_are_named():
+    for tiles in ([cut_tile("a", "a", None, None)], at("EPSG:32618", -75, 45, 1000, 2)):
+        said = splits.remedy(tiles, HALVES, 160.0, 0)
+        assert said.startswith("no --split_cell_km below 160 fills every split; choose other shares")
 
 
 @pytest.mark.parametrize("place", PLACES)
