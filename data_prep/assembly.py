@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from data_prep.sources.source import Form
 from progan_tf.data import manifest
 from progan_tf.data.scaling import Scaling
 from progan_tf.errors import InputError
+
+_LISTED_PAIRS = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +63,7 @@ def assemble(job: Job, given: Input, planned: Plan, written: Sequence[shards.Wri
             "alpha_dropped": given.alpha_dropped,
             "tiles": planned.found,
             "dropped": plan.counts(planned.dropped),
-            **_places(planned),
+            **_places(planned, job.resolution),
             "fingerprint": given.fingerprint,
         },
         scaling=given.scaling.as_dict() if given.scaling else None,
@@ -89,22 +92,27 @@ def load(output: str) -> manifest.Manifest:
     return dataset
 
 
-def _places(planned: Plan) -> dict[str, list]:
-    """Coordinate systems of the tiles, and which scenes show the same ground."""
+def _places(planned: Plan, resolution: int) -> dict[str, Any]:
+    """Coordinate systems of the tiles, how many pairs of scenes show the same ground, and the first of them."""
     scenes: dict[str, list[CutTile]] = {}
     for tiles in planned.splits.values():
         for tile in tiles:
             if tile.bounds and tile.crs:
                 scenes.setdefault(tile.scene, []).append(tile)
-    footprints = []
-    for scene, tiles in sorted(scenes.items()):
-        bounds = np.array([tile.bounds for tile in tiles])
-        outer = (*bounds[:, :2].min(axis=0).tolist(), *bounds[:, 2:].max(axis=0).tolist())
-        footprints.append((scene, tiles[0].crs, outer))
+    footprints = [(scene, tiles[0].crs, _footprint(tiles, resolution)) for scene, tiles in sorted(scenes.items())]
+    pairs = ground.overlapping(footprints)
     return {
         "crs": sorted({crs for _, crs, _ in footprints}),
-        "overlapping_scenes": [list(pair) for pair in ground.overlapping(footprints)],
+        "overlaps": len(pairs),
+        "overlapping_scenes": [list(pair) for pair in pairs[:_LISTED_PAIRS]],
     }
+
+
+def _footprint(tiles: Sequence[CutTile], resolution: int) -> ground.Bounds:
+    """The rectangle around tiles of a scene, less half a pixel: scenes side by side may be off by so much."""
+    bounds = np.array([tile.bounds for tile in tiles])
+    half = (bounds[0, 2:] - bounds[0, :2]) / resolution / 2
+    return (*(bounds[:, :2].min(axis=0) + half).tolist(), *(bounds[:, 2:].max(axis=0) - half).tolist())
 
 
 def _write_label_file(output: str, dataset: manifest.Manifest, split: str, labels: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import assembly, cutting, plan, quietly, ranges, rejected, shards, work_folder
+from data_prep import assembly, cutting, plan, ranges, rejected, shards, work_folder
 from data_prep.engines import engine_of
 from data_prep.job import Job
 from data_prep.progress import Progress, Silent
@@ -25,10 +25,14 @@ _SURVEYED_AT_ONCE = 8192  # headers are read faster than another process starts
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a conversion did: the dataset, how many files were no images by name, and what an earlier run had done."""
+    """What a conversion did: the dataset, how many files were no images by name, and what an earlier run had done.
+
+    `split_remedy` is what to do about splits that were asked for and are empty, where that was found out now.
+    """
 
     manifest: Manifest
     ignored: int
+    split_remedy: str = ""
     resumed_shards: int = 0
     was_complete: bool = False
 
@@ -69,7 +73,7 @@ def convert(job: Job, progress: type[Progress] = Silent) -> Report:
     given = assembly.Input(source.kind, fingerprint, *counts, prepared.form, prepared.scaling)
     dataset = assembly.assemble(job, given, prepared.plan, written)
     work_folder.remove(job.output)
-    return Report(dataset, listing.ignored, resumed)
+    return Report(dataset, listing.ignored, prepared.plan.split_remedy, resumed)
 
 
 def prepare(job: Job, source: Source, listing: Listing, progress: type[Progress] = Silent) -> Prepared:
@@ -123,8 +127,7 @@ def write(
     function = functools.partial(shards.write, layout=layout)
     items = plan.shards(prepared.plan, missing)
     total = sum(len(prepared.plan.tiles(*shard)) for shard in missing)
-    prepare = quietly.import_tensorflow if job.encoding == "png" else None
-    results = _all(engine_of(job), function, items, len(missing), job, prepare)
+    results = _all(engine_of(job), function, items, len(missing), job)
     with progress("write", total, "images") as shown:
         for shard in _counted(results, shown, lambda shard: shard.images):
             written[shard.split, shard.index] = shard
@@ -141,7 +144,7 @@ def _overall(scaling: Scaling | None, form: Form) -> Scaling | None:
 def _survey(source: Source, names: list[str], run: Callable, job: Job, progress: type[Progress]) -> list[Survey]:
     batches = [names[begin : begin + _SURVEYED_AT_ONCE] for begin in range(0, len(names), _SURVEYED_AT_ONCE)]
     function = functools.partial(_survey_batch, source)
-    surveyed = itertools.chain.from_iterable(_all(run, function, batches, len(batches), job, None))
+    surveyed = itertools.chain.from_iterable(_all(run, function, batches, len(batches), job))
     with progress("survey", len(names), "files") as shown:
         return sorted(_counted(surveyed, shown, lambda survey: 1), key=lambda survey: survey.file)
 
@@ -168,7 +171,7 @@ def _cut(
     missing = [part for part in parts if done[part.index] is None]
     function = functools.partial(cutting.cut, source=source, form=form, rules=rules, output=job.output)
     with progress("cut", len(missing), "parts") as shown:
-        for cut in _counted(_all(run, function, missing, len(missing), job, None), shown, lambda cut: 1):
+        for cut in _counted(_all(run, function, missing, len(missing), job), shown, lambda cut: 1):
             done[cut.part] = cut
     return [done[part.index] for part in parts]
 
@@ -177,11 +180,9 @@ def _tile_bytes(job: Job, form: Form) -> int:
     return len(form.bands) * job.resolution**2 * np.dtype(job.dtype).itemsize
 
 
-def _all(
-    run: Callable, function: Callable, items: Iterable, count: int, job: Job, prepare: Callable | None
-) -> Iterator:
+def _all(run: Callable, function: Callable, items: Iterable, count: int, job: Job) -> Iterator:
     """The engine's results for all items; no worker outlives the iterator."""
-    with contextlib.closing(run(function, items, min(job.processes, count), prepare)) as results:
+    with contextlib.closing(run(function, items, min(job.processes, count))) as results:
         yield from results
 
 

@@ -7,8 +7,8 @@
 Stopped or killed, the same command takes the work up again. docs/DATA.md tells the rest.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -17,6 +17,9 @@ from data_prep import job as jobs
 from data_prep.job import Job
 from data_prep.progress import Progress
 from progan_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from progan_tf.data.manifest import Manifest
 
 _NUMBER = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
 
@@ -109,8 +112,11 @@ def main() -> None:
         f"{dataset.resolution} x {dataset.channels} {dataset.dtype}, levels 4 to {dataset.resolution}, "
         f"{len(listed)} files, {sum(shard.bytes for shard in listed) / 1e6:,.1f} MB"
     )
-    if len(dataset.splits) > 1:
-        print(f"splits   {', '.join(f'{split} {dataset.images(split):,}' for split in dataset.splits)}")
+    if job.splits:
+        print(f"splits   {', '.join(_asked_and_got(job, dataset))}")
+    empty = [name for name, share in job.splits if share and name not in dataset.splits]
+    if empty:
+        print(f"empty    {', '.join(empty)} got no image; {report.split_remedy or 'choose a smaller --split_cell_km'}")
     if dataset.labels:
         print(f"labels   {len(dataset.labels)}: {', '.join(dataset.labels)}")
     if dataset.scaling:
@@ -125,9 +131,16 @@ def main() -> None:
     if source["dropped"]:
         dropped = ", ".join(f"{count:,} {reason}" for reason, count in source["dropped"].items())
         print(f"dropped  of {source['tiles']:,} tiles: {dropped}; see {job.output}/dropped.jsonl")
-    if source["overlapping_scenes"]:
-        print(f"overlap  {len(source['overlapping_scenes']):,} pairs of scenes show the same ground")
+    if source["overlaps"]:
+        print(f"overlap  {source['overlaps']:,} pairs of scenes show the same ground")
     print(f"next     python -m experiments.train --data_dir={job.output} --run_dir=runs/{dataset.name}")
+
+
+def _asked_and_got(job: Job, dataset: "Manifest") -> Iterator[str]:
+    got = {name: dataset.images(name) if name in dataset.splits else 0 for name, _ in job.splits}
+    asked = sum(share for _, share in job.splits)
+    for name, share in job.splits:
+        yield f"{name} {got[name]:,} ({got[name] / sum(got.values()):.0%}, asked for {share / asked:.0%})"
 
 
 def _job() -> Job:

@@ -8,6 +8,7 @@ from progan_tf.errors import Failed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL_BY_TENSORFLOW, _FORBIDDEN_BY_TENSORFLOW = "ResourceExhaustedError", "PermissionDeniedError"
 
 
 @contextlib.contextmanager
@@ -15,13 +16,18 @@ def explained(output: str) -> Iterator[None]:
     """Turns errors of files, Python's and TensorFlow's, met while `output` is written into progan_tf.errors.Failed."""
     try:
         yield
-    except OSError as error:
-        raise _failed(error, output, error.errno in _FULL, error.errno in _FORBIDDEN) from error
-    except Exception as error:  # TensorFlow's are known by name: it need not be loaded
-        name = type(error).__name__
-        if name not in ("ResourceExhaustedError", "PermissionDeniedError"):
+    except Exception as error:
+        if not is_refusal(error):
             raise
-        raise _failed(error, output, name == "ResourceExhaustedError", name == "PermissionDeniedError") from error
+        name, number = type(error).__name__, getattr(error, "errno", None)
+        full = number in _FULL or name == _FULL_BY_TENSORFLOW
+        forbidden = number in _FORBIDDEN or name == _FORBIDDEN_BY_TENSORFLOW
+        raise _failed(error, output, full, forbidden) from error
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether it is an error of files; TensorFlow's are known by name, so that it need not be loaded."""
+    return isinstance(error, OSError) or type(error).__name__ in (_FULL_BY_TENSORFLOW, _FORBIDDEN_BY_TENSORFLOW)
 
 
 def _failed(error: Exception, output: str, full: bool, forbidden: bool) -> Failed:

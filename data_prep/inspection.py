@@ -21,7 +21,7 @@ from progan_tf.data.reading import BadRecord, RecordError
 from progan_tf.data.scaling import Scaling
 
 HISTOGRAM_BINS = 256
-_MOST_IMAGES = 100_000  # of a split that statistics are made of; records lie in shuffled order
+MOST_IMAGES = 100_000  # of a split that statistics are made of; records lie in shuffled order
 _LISTED = 10
 _SHUFFLE_MB = 256
 _BYTES_A_PROCESS = 512 << 20  # less is checked before another process has loaded TensorFlow
@@ -215,10 +215,9 @@ def _source(manifest: Manifest) -> list[tuple[str, str]]:
         lines.append(("  dropped", dropped or "0"))
     if source.get("crs"):
         lines.append(("  crs", ", ".join(source["crs"])))
-    if "overlapping_scenes" in source:
-        pairs = source["overlapping_scenes"]
-        named = ", ".join(" and ".join(pair) for pair in pairs[:_LISTED])
-        lines.append(("  overlap", f"{len(pairs):,} pairs of scenes{': ' if pairs else ''}{named}"))
+    if "overlaps" in source:
+        named = ", ".join(" and ".join(pair) for pair in source["overlapping_scenes"][:_LISTED])
+        lines.append(("  overlap", f"{source['overlaps']:,} pairs of scenes{': ' if named else ''}{named}"))
     return lines
 
 
@@ -259,13 +258,12 @@ def bin_centres(manifest: Manifest) -> np.ndarray:
 
 
 def footprints(directory: str, manifest: Manifest, split: str) -> dict[str, np.ndarray]:
-    """Bounds [N, 4] (left, bottom, right, top) of the first tiles of a split, by coordinate system; none: {}."""
+    """Bounds [N, 4] (left, bottom, right, top) of a split's first tiles that have a place, by coordinate system."""
     found: dict[str, list] = {}
     for record in _serialized(directory, manifest, split, manifest.levels[0]).as_numpy_iterator():
         place = records.deserialize(record, manifest.dtype, manifest.encoding).place
-        if place is None or place.bounds is None:
-            break
-        found.setdefault(place.crs or "unknown coordinates", []).append(place.bounds)
+        if place is not None and place.bounds is not None:
+            found.setdefault(place.crs or "unknown coordinates", []).append(place.bounds)
     return {crs: np.array(bounds) for crs, bounds in sorted(found.items())}
 
 
@@ -285,4 +283,4 @@ def _images(directory: str, manifest: Manifest, split: str, level: int, first: i
 
 def _serialized(directory: str, manifest: Manifest, split: str, level: int) -> tf.data.Dataset:
     paths = Dataset(directory, manifest, split).paths(level)
-    return tf.data.TFRecordDataset(paths).take(_MOST_IMAGES)
+    return tf.data.TFRecordDataset(paths).take(MOST_IMAGES)

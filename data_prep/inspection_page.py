@@ -77,7 +77,7 @@ def write(directory: str, manifest: Manifest, labels: dict[str, list[int]], outp
         pictures.append(_labels(manifest, labels, output))
     footprints = {split: inspection.footprints(directory, manifest, split) for split in manifest.splits}
     if any(footprints.values()):
-        pictures.append(_map(footprints, output))
+        pictures.append(_map(manifest, footprints, output))
     rows = inspection.table(manifest, labels)
     page = _HTML.format(
         name=html.escape(manifest.name),
@@ -194,7 +194,7 @@ def _labels(manifest: Manifest, labels: dict[str, list[int]], output: Path) -> P
     return Picture("labels.png", "Labels", f"Images a label{more and ': '}{more}")
 
 
-def _map(footprints: dict[str, dict[str, np.ndarray]], output: Path) -> Picture:
+def _map(manifest: Manifest, footprints: dict[str, dict[str, np.ndarray]], output: Path) -> Picture:
     """A panel a coordinate system, tiles coloured by split."""
     systems = sorted({crs for found in footprints.values() for crs in found})
     figure = matplotlib.figure.Figure(figsize=(10, 7 * len(systems)), layout="constrained")
@@ -211,7 +211,10 @@ def _map(footprints: dict[str, dict[str, np.ndarray]], output: Path) -> Picture:
         axis.legend(loc="best")
         axis.grid(alpha=0.3)
     _save(figure, output / "footprints.png")
-    return Picture("footprints.png", "Footprints", "Where the tiles lie, coloured by split")
+    placed = sum(len(bounds) for found in footprints.values() for bounds in found.values())
+    looked_at = sum(min(inspection.MOST_IMAGES, manifest.images(split)) for split in manifest.splits)
+    caption = f"Where the tiles lie, coloured by split; {placed:,} of {looked_at:,} tiles have a place"
+    return Picture("footprints.png", "Footprints", caption)
 
 
 def _corners(crs: str, bounds: np.ndarray) -> tuple[np.ndarray, bool]:

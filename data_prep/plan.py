@@ -43,6 +43,7 @@ class Plan:
     """All tiles that are kept, each split in its final order and cut into parts equal to within one tile.
 
     `dropped` tells by key why tiles were left out on purpose; `found` counts all tiles before that.
+    `split_remedy` is what to do where a split that was asked for has no tile.
     """
 
     splits: dict[str, tuple[CutTile, ...]]
@@ -51,6 +52,7 @@ class Plan:
     dropped: dict[str, str]
     found: int
     reach: int | None
+    split_remedy: str = ""
 
     def shards(self) -> list[tuple[str, int]]:
         """(split, index) of every shard."""
@@ -97,7 +99,15 @@ def make(job: Job, cuts: Sequence[Cut], bad: dict[str, str], tile_bytes: int) ->
     }
     labels = tuple(sorted({tile.label for tile in kept if tile.label is not None})) if job.labels != "none" else ()
     reach = job.resolution // job.step if job.resolution % job.step == 0 else None
-    return Plan(in_split, shard_counts, labels, dropped, found, reach)
+    remedy = ""
+    if any(share and name not in in_split for name, share in job.splits):
+        drawn = {name for name in places if name} == set(in_split)
+        remedy = (
+            splits.remedy(kept, job.splits, job.split_cell_km, job.seed)
+            if drawn
+            else f"take more than --max_tiles={job.max_tiles}"
+        )
+    return Plan(in_split, shard_counts, labels, dropped, found, reach, remedy)
 
 
 def shards(plan: Plan, wanted: Sequence[tuple[str, int]]) -> Iterator[Shard]:

@@ -17,6 +17,7 @@ from data_prep.cutting import CutTile
 from progan_tf.errors import InputError
 
 _KM_PER_DEGREE = 111.32
+_MOST_HALVINGS = 10
 
 Shares = Sequence[tuple[str, float]]
 
@@ -27,6 +28,33 @@ def assign(tiles: Sequence[CutTile], shares: Shares, cell_km: float, seed: int) 
     Raises:
         InputError: cells smaller than two tiles, or no tile left to train on.
     """
+    found = _assigned(tiles, shares, cell_km, seed)
+    if tiles and "train" not in found:
+        where = ", ".join([*sorted(set(filter(None, found))), "borders"])
+        raise InputError(
+            f"splits leave training empty: all {len(tiles)} tiles fell to {where}; "
+            f"{remedy(tiles, shares, cell_km, seed)}"
+        )
+    return found
+
+
+def remedy(tiles: Sequence[CutTile], shares: Shares, cell_km: float, seed: int) -> str:
+    """What to do where a split is empty: the largest of smaller cells that fill them all, or else."""
+    wanted = {name for name, share in shares if share}
+    for halvings in range(1, _MOST_HALVINGS + 1):
+        smaller = cell_km / 2**halvings
+        try:
+            if wanted <= set(_assigned(tiles, shares, smaller, seed)):
+                return f"repeat with --split_cell_km={smaller:g} instead of {cell_km:g}, which fills every split"
+        except InputError:  # less than two tiles
+            break
+    return (
+        f"no --split_cell_km below {cell_km:g} fills every split; choose other shares, another --seed, or more scenes"
+    )
+
+
+def _assigned(tiles: Sequence[CutTile], shares: Shares, cell_km: float, seed: int) -> list[str | None]:
+    """As `assign`, whether or not something is left to train on."""
     if not shares:
         return ["train"] * len(tiles)
     found: list[str | None] = [None] * len(tiles)
@@ -47,12 +75,6 @@ def assign(tiles: Sequence[CutTile], shares: Shares, cell_km: float, seed: int) 
         for number, box in zip(numbers, boxes.tolist(), strict=True):
             splits = {split_of(cell) for cell in _cells(*box, cell_km)}
             found[number] = splits.pop() if len(splits) == 1 else None
-    if tiles and "train" not in found:
-        where = ", ".join([*sorted(set(filter(None, found))), "borders"])
-        raise InputError(
-            f"splits leave training empty: all {len(tiles)} tiles fell to {where}; choose a smaller --split_cell_km "
-            f"than {cell_km:g}, other shares, another --seed, or more scenes"
-        )
     return found
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 
@@ -38,31 +37,30 @@ def enlarge(images: np.ndarray, factor: int) -> np.ndarray:
 
 
 def write_png(path: Path, image: np.ndarray, text: Mapping[str, str] | None = None) -> None:
-    """Writes an image [H, W, 1 or 3] uint8 or uint16 with `text` as metadata, whole or not at all."""
-    metadata = PngInfo()
-    for key, value in (text or {}).items():
-        metadata.add_text(key, value)
+    """Writes an image [H, W, 1 to 4] uint8 or uint16 with `text` as metadata, whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
-    if image.dtype == np.uint16:
-        temporary.write_bytes(_sixteen_bit_png(image, metadata))
-    else:
-        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(
-            temporary, format="PNG", pnginfo=metadata
-        )
+    temporary.write_bytes(to_png(image, text))
     temporary.replace(path)
 
 
-def _sixteen_bit_png(image: np.ndarray, metadata: PngInfo) -> bytes:
-    """An image [H, W, 1 or 3] uint16 as PNG, whose colours Pillow would write with 8 bits (W3C, PNG, third edition)."""
+def to_png(image: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
+    """An image [H, W, 1 to 4] uint8 or uint16 as PNG (W3C, third edition), with `text` as metadata.
+
+    The second of two bands, and the fourth of four, is alpha to whoever does not know better.
+    """
+    metadata = PngInfo()
+    for key, value in (text or {}).items():
+        metadata.add_text(key, value)
     height, width, channels = image.shape
-    rows = np.frombuffer(image.astype(">u2").tobytes(), np.uint8).reshape(height, -1)
+    big_endian = image.astype(image.dtype.newbyteorder(">"))  # Pillow would write colours of 16 bits with 8
+    rows = np.frombuffer(big_endian.tobytes(), np.uint8).reshape(height, -1)
     # Each byte less the one above it (filter type 2), which compresses better.
     filtered = np.insert(np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1])), 0, 2, axis=1)
-    header = struct.pack(">2I5B", width, height, 16, {1: 0, 3: 2}[channels], 0, 0, 0)
+    header = struct.pack(">2I5B", width, height, 8 * image.itemsize, (0, 4, 2, 6)[channels - 1], 0, 0, 0)
     chunks = [
         (b"IHDR", header),
         *((kind, data) for kind, data, *_ in metadata.chunks),
-        (b"IDAT", zlib.compress(filtered.tobytes())),
+        (b"IDAT", zlib.compress(filtered.tobytes(), 1)),  # level 6 takes four times as long for 1 to 5 % less
         (b"IEND", b""),
     ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(

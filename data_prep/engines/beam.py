@@ -11,20 +11,19 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from data_prep import files
+from data_prep import disk, files
 from data_prep.engines.beam_options import load
-from progan_tf.errors import InputError
+from progan_tf.errors import Failed, InputError
 
 
-def run(
-    function: Callable, items: Iterable, workers: int, prepare: Callable[[], None] | None = None, arguments: str = ""
-) -> Iterator:
-    """Yields `function(item)` of every item, once all are done; `prepare` is called before, once a process.
+def run(function: Callable, items: Iterable, workers: int, arguments: str = "") -> Iterator:
+    """Yields `function(item)` of every item, once all are done.
 
     `arguments` are options of Beam as on a command line; without a `--runner` there, `workers` threads do the work.
 
     Raises:
-        InputError: Beam is missing, an option is wrong, results do not arrive, or what `function` raised of this kind.
+        InputError: Beam is missing, an option is wrong, or results do not arrive.
+        InputError, Failed and errors of files are what `function` raised.
     """
     beam, options = load(arguments, workers)
     try:
@@ -34,7 +33,7 @@ def run(
     location = options.get_all_options()["temp_location"] or tempfile.gettempdir()
     folder = files.join(location, f"progan-{uuid.uuid4().hex}")
     numbered = [pickle.dumps((files.join(folder, str(number)), item)) for number, item in enumerate(items)]
-    work = functools.partial(_work, function=function, prepare=prepare)
+    work = functools.partial(_work, function=function)
     try:
         files.make_folder(folder)
         with pipeline:
@@ -45,24 +44,19 @@ def run(
         files.remove(folder)
 
 
-def _work(numbered: bytes, function: Callable, prepare: Callable[[], None] | None) -> None:
-    """One item, in a worker. Wrong input is a result too: as an error Beam would wrap it and try again."""
-    if prepare:
-        _once(prepare)
+def _work(numbered: bytes, function: Callable) -> None:
+    """One item, in a worker. What a user can mend is a result too: as an error Beam would wrap it and try again."""
     path, item = pickle.loads(numbered)
     try:
         outcome = (function(item), None)
-    except InputError as error:
+    except Exception as error:
+        if not (isinstance(error, (InputError, Failed)) or disk.is_refusal(error)):
+            raise
         outcome = (None, error)
     partial = f"{path}.{uuid.uuid4().hex}"  # an item may be worked on twice at a time
     with files.open_file(partial, "wb") as file:
         file.write(pickle.dumps(outcome))
     files.move(partial, path)
-
-
-@functools.cache
-def _once(prepare: Callable[[], None]) -> None:
-    prepare()
 
 
 def _result(path: str) -> Any:

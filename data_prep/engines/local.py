@@ -24,13 +24,15 @@ def run(
 ) -> Iterator[Result]:
     """Yields `function(item)` of every item, as they get ready; `items` is taken as workers get free.
 
-    `prepare` is called once in every new process before `function` is loaded there.
+    `prepare` is called once in every process that works, before `function` is loaded in a new one.
 
     One worker is this process itself. More are started afresh (`spawn`, since TensorFlow does not survive a fork), so
     a script that calls this needs the usual `if __name__ == "__main__"`. No worker outlives the iterator (close it
     where you leave early), nor this process, however it dies.
     """
     if workers <= 1:
+        if prepare:
+            prepare()
         yield from map(function, items)
         return
     context = multiprocessing.get_context("spawn")

@@ -5,13 +5,14 @@ Ours may carry more: `key` (where the image came from), `label` (class index) an
 where there is none). Official readers ignore what they do not know. Raw bytes are little-endian. With `encoding` "png"
 `data` is a PNG instead, of at most four bands: smaller, slower to read, and for readers of ours alone.
 
-One record at a time, without TensorFlow unless it is a PNG; `progan_tf.data.reading` reads whole files.
+One record at a time, written without TensorFlow; `progan_tf.data.reading` reads whole files.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from progan_tf import imaging
 from progan_tf.data.example import Example
 from progan_tf.data.place import NEIGHBOURS, Place
 
@@ -38,7 +39,7 @@ def serialize(
     features = example.features.feature
     features["shape"].int64_list.value[:] = (channels, height, width)
     if encoding == "png":
-        features["data"].bytes_list.value[:] = [_png(image)]
+        features["data"].bytes_list.value[:] = [imaging.to_png(image)]
     else:
         features["data"].bytes_list.value[:] = [np.ascontiguousarray(image.transpose(2, 0, 1)).tobytes()]
     if key is not None:
@@ -60,12 +61,6 @@ def _set_place(features: Any, place: Place) -> None:
         features["crs"].bytes_list.value[:] = [place.crs.encode()]
     if any(place.neighbours):
         features["neighbours"].bytes_list.value[:] = [key.encode() for key in place.neighbours]
-
-
-def _png(image: np.ndarray) -> bytes:
-    import tensorflow as tf  # the one library here that packs 16 bits and any number of bands up to four
-
-    return tf.io.encode_png(image).numpy()
 
 
 def deserialize(record: bytes, dtype: str = "uint8", encoding: str = "raw") -> Record:

@@ -49,14 +49,22 @@ def test_done_is_exit_code_0_and_says_what_is_there(images, tmp_path):
     assert f"experiments.train --data_dir={tmp_path / 'out'}" in done.stdout
 
 
-def test_a_folder_is_converted_without_loading_tensorflow(images, tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_png_payloads_are_written_with_nothing_to_say(images, tmp_path, workers):
+    options = {"resolution": 64, "max_tiles": 64, "shards": 2, "encoding": "png", "workers": workers}
+    done = run(input=images, output=tmp_path / "out", **options)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("encoding", ["raw", "png"])
+def test_a_folder_is_converted_without_loading_tensorflow(images, tmp_path, encoding):
     """It takes seconds and half a gigabyte in every process, and writing records needs none of it."""
     code = (
         "import sys; from data_prep.job import Job; from data_prep.conversion import convert;"
-        "convert(Job(sys.argv[1], sys.argv[2], resolution=64, max_tiles=8, workers=1));"
+        "convert(Job(sys.argv[1], sys.argv[2], resolution=64, max_tiles=8, encoding=sys.argv[3], workers=1));"
         "sys.exit(3 if 'tensorflow' in sys.modules else 0)"
     )
-    arguments = [sys.executable, "-c", code, str(images), str(tmp_path / "out")]
+    arguments = [sys.executable, "-c", code, str(images), str(tmp_path / "out"), encoding]
     assert subprocess.run(arguments, cwd=PROJECT, check=False).returncode == 0
 
 

@@ -45,8 +45,9 @@ def images(tmp_path_factory) -> Path:
     return folder
 
 
-def convert(images: Path, output: Path) -> subprocess.CompletedProcess:
+def convert(images: Path, output: Path, engine: str = "local") -> subprocess.CompletedProcess:
     flags = [f"--input={images}", f"--output={output}", "--resolution=64", "--shards=4", "--workers=1"]
+    flags.append(f"--engine={engine}")
     return subprocess.run(
         [sys.executable, "-m", "data_prep.convert", *flags],
         cwd=PROJECT,
@@ -76,13 +77,16 @@ def whole_files(output: Path) -> list[Path]:
 @pytest.mark.parametrize(
     "room", [200 << 10, *(pytest.param(room << 10, marks=pytest.mark.slow) for room in (4, 420, 600))]
 )  # while tiles are cut; at once, while the first shards are written, and while the last are
-def test_a_full_disk_is_one_line_and_the_same_command_goes_on(images, small_disk, tmp_path, room):
+@pytest.mark.parametrize("engine", ["local", "beam"])
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(images, small_disk, room, engine):
+    if engine == "beam":
+        pytest.importorskip("apache_beam", reason="Apache Beam is not installed")
     earlier = small_disk / "earlier"
     assert convert(images, earlier).returncode == 0
     before = {path: path.read_bytes() for path in earlier.rglob("*") if path.is_file()}
     fill(small_disk, leave=room)
     output = small_disk / "out"
-    failed = convert(images, output)
+    failed = convert(images, output, engine)
     assert failed.returncode == 1, failed.stderr
     assert failed.stderr == (
         f"convert: no space left on the disk of {output}; free some and run the same command again\n"
@@ -90,7 +94,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(images, small_disk
     assert not (output / "dataset.json").exists()
     whole_files(output)
     (small_disk / "filler").unlink()
-    done = convert(images, output)
+    done = convert(images, output, engine)
     assert done.returncode == 0, done.stderr
     assert len(whole_files(output)) == 4 * 5
     assert {path: path.read_bytes() for path in earlier.rglob("*") if path.is_file()} == before

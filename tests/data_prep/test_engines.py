@@ -1,5 +1,6 @@
 """Engines: whoever runs the work, the same results, the same bytes, the same errors."""
 
+import errno
 import importlib.util
 import math
 import os
@@ -41,10 +42,23 @@ def test_a_worker_that_was_killed_is_one_line():
         list(local.run(os._exit, [1, 1, 1], 2))
 
 
-@needs_beam
-def test_beam_has_prepared_before_it_works_and_only_once():
-    assert list(beam.run(_note_work, [1, 2, 3], 1, _note_preparation)) == [1, 2, 3]
-    assert (_EVENTS[0], sorted(map(str, _EVENTS[1:]))) == ("prepared", ["1", "2", "3"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_a_disk_refuses_and_what_failed_is_the_same_error_outside(engine):
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        list(engine(_raise, [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full")], 1))
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "/full")
+    with pytest.raises(Failed, match=r"^half of it$"):
+        list(engine(_raise, [Failed("half of it")], 1))
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_local_process_prepares_before_it_works(workers):
+    assert set(local.run(_events, range(4), workers, _note_preparation)) == {("prepared",)}
+    _EVENTS.clear()
 
 
 _EVENTS = []
@@ -54,9 +68,8 @@ def _note_preparation() -> None:
     _EVENTS.append("prepared")
 
 
-def _note_work(item: int) -> int:
-    _EVENTS.append(item)
-    return item
+def _events(item: int) -> tuple[str, ...]:
+    return tuple(_EVENTS)
 
 
 @needs_beam

@@ -382,8 +382,28 @@ def test_tiles_with_places_are_drawn_on_a_map(tmp_path):
     np.testing.assert_allclose(sorted(map(tuple, found)), sorted(expected), atol=1e-3)
     page = inspection_page.write(str(output), manifest, {}, tmp_path)
     assert 'src="footprints.png"' in page.read_text()
+    assert "coloured by split; 6 of 6 tiles have a place" in page.read_text()
     with Image.open(tmp_path / "footprints.png") as picture:
         assert np.asarray(picture).std() > 1
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_the_map_of_scenes_with_and_without_a_place_shows_those_with_one(tmp_path):
+    rasterio = pytest.importorskip("rasterio", reason="scenes are read by rasterio")
+    (tmp_path / "in").mkdir()
+    options = {"driver": "GTiff", "width": 32, "height": 32, "count": 3, "dtype": "uint8", "photometric": "rgb"}
+    known = {"crs": "EPSG:32618", "transform": rasterio.transform.from_origin(500_000, 4_000_000, 10, 10)}
+    tiles = datasets.landscape(2, 32).transpose(0, 3, 1, 2)
+    for name, pixels, place in (("a_nowhere", tiles[0], {}), ("b_somewhere", tiles[1], known)):
+        with rasterio.open(tmp_path / f"in/{name}.tif", "w", **options, **place) as file:
+            file.write(pixels)
+    output = tmp_path / "out"
+    convert(Job(str(tmp_path / "in"), str(output), resolution=8, workers=1))
+    manifest = manifests.load(str(output))
+    (found,) = inspection.footprints(str(output), manifest, "train").values()
+    assert found.shape == (16, 4)
+    page = inspection_page.write(str(output), manifest, {}, tmp_path)
+    assert "16 of 32 tiles have a place" in page.read_text()
 
 
 def test_the_map_is_in_degrees_of_longitude_and_latitude_where_rasterio_is_there():

@@ -1,14 +1,16 @@
 """Splits by place: the same whatever the order, and with at least a tile's width between them, anywhere on earth."""
 
+import dataclasses
 import math
 import random
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep import ground, splits
+from data_prep import assembly, ground, plan, splits
 from data_prep.cutting import CutTile
 from progan_tf.errors import InputError
 
@@ -153,8 +155,25 @@ def test_training_without_tiles_is_refused():
     tiles = at("EPSG:32618", -75, 45, 100, 3)
     seeds = [seed for seed in range(20) if "train" not in assign_somehow(tiles, HALVES, 500.0, seed)]
     assert seeds
-    with pytest.raises(InputError, match=r"training empty: all 9 tiles fell to .*borders; .*split_cell_km than 500"):
+    with pytest.raises(InputError, match=r"training empty: all 9 tiles fell to .*borders; .*split_cell_km.* 500"):
         splits.assign(tiles, HALVES, 500.0, seeds[0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_remedy_for_empty_splits_is_the_largest_half_that_fills_them(seed):
+    tiles, thirds = PLACES["a UTM zone"], (("train", 1.0), ("validation", 1.0), ("test", 1.0))
+    said = splits.remedy(tiles, thirds, 160.0, seed)
+    fitting = float(re.match(r"repeat with --split_cell_km=([\d.]+) instead of 160", said)[1])
+    assert {"train", "validation", "test"} <= set(splits.assign(tiles, thirds, fitting, seed))
+    for larger in (160.0, 80.0, 40.0, 20.0, 10.0, 5.0):
+        if larger > fitting:
+            assert not {"train", "validation", "test"} <= set(splits._assigned(tiles, thirds, larger, seed))
+
+
+def test_where_no_cells_fill_the_splits_other_remedies_are_named():
+    for tiles in ([cut_tile("a", "a", None, None)], at("EPSG:32618", -75, 45, 1000, 2)):
+        said = splits.remedy(tiles, HALVES, 160.0, 0)
+        assert said.startswith("no --split_cell_km below 160 fills every split; choose other shares")
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -256,6 +275,59 @@ def test_scenes_that_share_ground_are_found_across_the_date_line():
         assert ground.overlapping(scenes) == pairs
 
 
-def test_scenes_side_by_side_share_no_ground():
-    tiles = scene("EPSG:4326", 10, 50, 0.5, 3)
-    assert ground.overlapping([(tile.key, tile.crs, tile.bounds) for tile in tiles]) == []
+def less_half_a_pixel(tile: CutTile, pixels: int = 64) -> tuple[str, str, ground.Bounds]:
+    """What is compared of a scene that is one tile."""
+    return tile.scene, tile.crs, assembly._footprint([tile], pixels)
+
+
+@pytest.mark.parametrize("crs, left, top, side", [
+    ("EPSG:4326", 10, 50, 0.5), ("EPSG:32618", 300_000, 4_500_000, 6400), ("EPSG:3413", 1_000_000, -700_000, 6400),
+    ("EPSG:3857", 1_000_000, 7_000_000, 9000), ("EPSG:4326", 179.2, -16, 0.4), ("EPSG:32760", 800_000, 8_118_000, 6400),
+])  # fmt: skip
+def test_scenes_side_by_side_share_no_ground_and_scenes_a_pixel_further_on_do(crs, left, top, side):
+    tiles = scene(crs, left, top, side, 5)
+    tiles = [dataclasses.replace(tile, scene=tile.key) for tile in tiles]
+    assert ground.overlapping([less_half_a_pixel(tile) for tile in tiles]) == []
+    off = 1.5 * side / 64
+    moved = cut_tile("moved", "moved", tuple(edge - off for edge in tiles[12].bounds), crs)
+    pairs = ground.overlapping([less_half_a_pixel(tile) for tile in [*tiles, moved]])
+    assert pairs == sorted(("moved", tiles[number].key) for number in (11, 12, 16, 17))
+
+
+def test_a_scene_500_m_beside_another_of_110_km_shares_no_ground_with_it():
+    first = scene("EPSG:32618", 600_000, 4_500_000, 110_000, 1, "first")
+    for off, pairs in ((500, []), (-500, [("first", "second")])):
+        second = scene("EPSG:32618", 710_000 + off, 4_500_000 - 30_000, 110_000, 1, "second")
+        assert ground.overlapping([less_half_a_pixel(*first, 11_000), less_half_a_pixel(*second, 11_000)]) == pairs
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:32619", "EPSG:5070"])
+@pytest.mark.parametrize("off, pairs", [(100, []), (-100, [("first", "second")])])
+def test_rectangles_in_other_coordinates_are_compared_as_they_lie(crs, off, pairs):
+    """The second one lies to the east of the first, in coordinates where its western edge is askew."""
+    first = (500_000.0, 4_400_000.0, 600_000.0, 4_500_000.0)
+    xs, ys = warp.transform("EPSG:32618", crs, [600_000.0] * 101, np.linspace(4_400_000, 4_500_000, 101).tolist())
+    (far, *_), _ = warp.transform("EPSG:32618", crs, [660_000.0], [4_450_000.0])
+    edge = max(xs)
+    (nearest,), _ = warp.transform(crs, "EPSG:32618", [edge], [ys[xs.index(edge)]])
+    assert abs(nearest - 600_000) < 0.01
+    scale = (far - xs[50]) / 60_000  # units of crs a metre, about
+    second = (edge + off * scale, min(ys), far, max(ys))
+    footprints = [("first", "EPSG:32618", first), ("second", crs, second)]
+    assert ground.overlapping(footprints) == ground.overlapping(footprints[::-1]) == pairs
+
+
+def test_the_whole_world_shares_the_ground_of_every_scene():
+    world = ("world", "EPSG:4326", (-180.0, -90.0, 180.0, 90.0))
+    scenes = [(name, tiles[0].crs, tiles[0].bounds) for name, tiles in PLACES.items()]
+    found = {other for pair in ground.overlapping([world, *scenes]) if "world" in pair for other in pair}
+    assert found == {"world", *PLACES}
+
+
+def test_a_manifest_lists_the_first_pairs_and_counts_all():
+    tiles = scene("EPSG:32618", 300_000, 4_500_000, 6400, 1) * 20
+    tiles = [dataclasses.replace(tile, scene=f"{number:02d}") for number, tile in enumerate(tiles)]
+    planned = plan.Plan({"train": tuple(tiles)}, {"train": 1}, (), {}, 20, 1)
+    places = assembly._places(planned, 64)
+    assert (places["overlaps"], len(places["overlapping_scenes"])) == (190, 100)
+    assert places["overlapping_scenes"][0] == ["00", "01"]

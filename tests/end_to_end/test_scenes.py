@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,7 +117,22 @@ def test_what_does_not_go_together_is_one_line(scenes, tmp_path):
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
+def test_empty_splits_are_told_with_a_remedy_that_fills_them(scenes, tmp_path):
+    flags = ("--resolution=64", "--splits=train:80,validation:10,test:10", "--workers=1")
+    done = convert(scenes / "naip_*.tif", tmp_path / "out", *flags)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    shares = "train 308 (100%, asked for 80%), validation 0 (0%, asked for 10%), test 0 (0%, asked for 10%)"
+    assert lines[1] == f"splits   {shares}"
+    remedy = re.fullmatch(r"empty    validation, test got no image; repeat with (--split_cell_km=\S+) .*", lines[2])[1]
+    again = convert(scenes / "naip_*.tif", tmp_path / "again", *flags, remedy)
+    assert again.returncode == 0
+    assert set(manifest.load(str(tmp_path / "again")).splits) == {"train", "validation", "test"}
+    assert "\nempty " not in again.stdout
+    few = convert(scenes / "naip_*.tif", tmp_path / "few", *flags, remedy, "--max_tiles=1")
+    assert "empty    validation, test got no image; take more than --max_tiles=1\n" in few.stdout
+
+
 def test_landsat_in_16_bits_is_the_file_to_the_byte(scenes, tmp_path):
     flags = ("--nodata=0", "--bands=3,2,1", "--dtype=uint16", "--min_valid_fraction=0.5")
     dataset, found = converted(scenes / LANDSAT, tmp_path / "out", *flags)
@@ -126,7 +142,6 @@ def test_landsat_in_16_bits_is_the_file_to_the_byte(scenes, tmp_path):
         np.testing.assert_array_equal(record.image, bare(scenes, record, [3, 2, 1]))
 
 
-@pytest.mark.slow
 def test_overlapping_mosaics_share_no_ground_between_splits(scenes, tmp_path):
     flags = ("--resolution=64", "--splits=train:50,test:50", "--split_cell_km=60", "--dtype=uint16")
     dataset, found = converted(scenes / "riotiler_*.tif", tmp_path / "out", *flags)
@@ -139,7 +154,6 @@ def test_overlapping_mosaics_share_no_ground_between_splits(scenes, tmp_path):
         assert pixels.any(axis=-1).all()
 
 
-@pytest.mark.slow
 def test_two_years_of_one_place_share_no_ground_between_splits(scenes, tmp_path):
     flags = ("--resolution=64", "--splits=train:50,test:50", "--split_cell_km=1.2", "--seed=1")
     dataset, found = converted(scenes / "naip_*.tif", tmp_path / "out", *flags)
@@ -149,7 +163,6 @@ def test_two_years_of_one_place_share_no_ground_between_splits(scenes, tmp_path)
         np.testing.assert_array_equal(record.image, bare(scenes, record))
 
 
-@pytest.mark.slow
 def test_nodata_tags_are_heeded(scenes, tmp_path):
     name = "rasterio_RGB.byte_landsat7_bahamas_uint8.tif"
     dataset, found = converted(scenes / name, tmp_path / "out", "--resolution=128")
@@ -163,7 +176,6 @@ def test_nodata_tags_are_heeded(scenes, tmp_path):
         np.testing.assert_array_equal(record.image, bare(scenes, record))
 
 
-@pytest.mark.slow
 def test_naip_can_be_resampled_to_the_size_of_sentinel_2(scenes, tmp_path):
     name = "naip_nd_20140720_rgbn_uint8.tif"
     _, found = converted(scenes / name, tmp_path / "out", "--resolution=64", "--resolution_m=10")
