@@ -25,6 +25,14 @@ SETTINGS = {
     "training.grid_rows": 2,
     "training.shuffle_mb": 16,
 }
+LABELLED = SETTINGS | {
+    "training.use_labels": "true",
+    "training.ema_half_life_kimg": 0.1,
+    "training.tick_kimg": 4,
+    "schedule.stable_kimg": 4,
+    "schedule.total_kimg": 4,
+    "schedule.learning_rate": 0.01,
+}
 
 
 def run(module: str, **flags: object) -> str:
@@ -60,6 +68,31 @@ def whole_way(images: Path, resolution: int, count: int, folder: Path, settings:
     assert {picture.shape for picture in pictures} == {(side, side, 3)}
     assert len({picture.tobytes() for picture in pictures}) == 4
     assert Image.open(made / "grid.png").size == (2 * side, 2 * side)
+
+
+def test_classes_from_folders_to_images_of_a_class(tmp_path):
+    """Dark tiles in one folder and bright ones in another, so that a class is a thing to see."""
+    images, data, runs, model = (tmp_path / name for name in ("images", "data", "run", "model"))
+    rng = np.random.default_rng(0)
+    for name, low in (("dark", 0), ("bright", 160)):
+        (images / name).mkdir(parents=True)
+        for number in range(24):
+            tile = rng.integers(low, low + 96, (8, 8, 3), np.uint8)
+            Image.fromarray(tile).save(images / name / f"{number}.png")
+    run("data_prep.convert", input=images, output=data, resolution=8, labels="folders")
+    assert json.loads((data / "dataset.json").read_text())["labels"] == ["bright", "dark"]
+    run("experiments.train", data_dir=data, run_dir=runs, preset="satellite_256", settings=LABELLED)
+    assert json.loads((runs / "config.json").read_text())["config"]["network"]["labels"] == 2
+    run("experiments.export", run_dir=runs, output=model)
+
+    run("experiments.generate", model=model, output=tmp_path / "dark", label="dark", num=4)
+    run("experiments.generate", model=model, output=tmp_path / "bright", label="bright", num=2, interpolate=3)
+    dark, bright = (
+        [np.asarray(Image.open(path)).mean() for path in sorted((tmp_path / name).iterdir())]
+        for name in ("dark", "bright")
+    )
+    assert len(dark) == len(bright) == 4
+    assert max(dark) < min(bright)
 
 
 def test_real_tiles_of_64(tiles64, tmp_path):

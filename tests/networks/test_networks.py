@@ -76,6 +76,19 @@ def test_every_resolution_builds_and_maps_latents_to_images_to_scores(resolution
     assert [output.shape for output in pair.discriminate(level, images=images)] == [(BATCH, 1), (BATCH, 0)]
 
 
+@pytest.mark.parametrize("fading", [False, True])
+@pytest.mark.parametrize("level", [9, 10])
+def test_the_largest_levels_map_a_latent_to_an_image_to_a_score(level, fading):
+    side = 2**level
+    settings = config(side, fmap_base=side, fmap_max=2)
+    generator, discriminator = (network(settings).model_at(level, fading) for network in (Generator, Discriminator))
+    images = generator([tf.ones([1, 7]), tf.zeros([1, 0]), tf.constant(0.5)])
+    assert images.shape == (1, side, side, 3)
+    assert np.isfinite(images).all() and np.std(images) > 0
+    score, _ = discriminator([images, tf.constant(0.5)])
+    assert np.isfinite(score).all() and score.shape == (1, 1)
+
+
 @pytest.mark.parametrize("labels", [0, 5])
 @pytest.mark.parametrize("channels", [1, 3, 4, 13])
 def test_any_bands_and_labels(channels, labels):

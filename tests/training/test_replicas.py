@@ -19,15 +19,18 @@ def dataset(tmp_path_factory) -> Path:
     )
 
 
-@pytest.mark.parametrize(("level", "fading", "labels"), [(2, 0, 0), (3, 1, 1)])
-def test_two_virtual_devices_agree_with_one(dataset, tmp_path, level, fading, labels):
-    output = tmp_path / "result.npz"
-    script = Path(__file__).with_name("two_replicas.py")
-    arguments = [str(dataset), str(output), str(level), str(fading), str(labels)]
-    finished = subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, check=False)
+def run(script: str, output: Path, *arguments: object) -> dict[str, np.ndarray]:
+    """What a script of this folder, a process of its own with two virtual devices, writes to `output`."""
+    words = [sys.executable, str(Path(__file__).with_name(script)), str(output), *map(str, arguments)]
+    finished = subprocess.run(words, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr[-2000:]
     with np.load(output) as file:
-        result = {name: file[name] for name in file.files}
+        return {name: file[name] for name in file.files}
+
+
+@pytest.mark.parametrize(("level", "fading", "labels"), [(2, 0, 0), (3, 1, 1)])
+def test_two_virtual_devices_agree_with_one(dataset, tmp_path, level, fading, labels):
+    result = run("two_replicas.py", tmp_path / "result.npz", dataset, level, fading, labels)
     assert (result["one/replicas"], result["mirrored/replicas"]) == (1, 2)
     names = [name.removeprefix("one/") for name in result if name.startswith("one/") and "replicas" not in name]
     weights = [name for name in names if name.startswith(("generator", "discriminator", "averaged"))]
@@ -36,6 +39,30 @@ def test_two_virtual_devices_agree_with_one(dataset, tmp_path, level, fading, la
         np.testing.assert_allclose(
             result[f"mirrored/{name}"], result[f"one/{name}"], rtol=1e-5, atol=1e-5, err_msg=name
         )
+
+
+def test_nan_on_one_replica_is_learnt_from_on_none(tmp_path):
+    result = run("nan_on_one_replica.py", tmp_path / "result.npz")
+
+    def after(number: int, replica: int) -> dict[str, bytes]:
+        prefix = f"{number}/{replica}/"
+        learnt = ("generator", "discriminator", "g_optimizer", "d_optimizer")
+        return {
+            name.removeprefix(prefix): values.tobytes()
+            for name, values in result.items()
+            if name.startswith(tuple(prefix + group for group in learnt))
+        }
+
+    for replica in range(2):
+        assert [list(result[f"{number}/{replica}/flags"]) for number in range(3)] == [[0, 0], [1, 1], [0, 0]]
+        assert after(1, replica) == after(0, replica)
+        before, moved = after(1, replica), after(2, replica)
+        for network in ("generator", "discriminator"):
+            assert before[f"{network}/4x4/conv/kernel"] != moved[f"{network}/4x4/conv/kernel"]
+        assert all(np.isfinite(values).all() for name, values in result.items() if name.startswith(f"2/{replica}/"))
+        assert [result[f"2/{replica}/{name}/step"] for name in ("g_optimizer", "d_optimizer")] == [2, 2]
+    for number in range(3):
+        assert after(number, 0) == after(number, 1)
 
 
 @pytest.mark.parametrize(("batch", "replicas", "group"), [(16, 2, 4), (32, 4, 4), (12, 2, 3), (8, 2, 4), (6, 1, 16)])

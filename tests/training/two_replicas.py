@@ -1,6 +1,6 @@
 """Trains ten steps on one device and on two virtual ones, and writes both results; run as a process of its own.
 
-Usage: two_replicas.py DATASET OUTPUT.npz LEVEL FADING LABELS
+Usage: two_replicas.py OUTPUT.npz DATASET LEVEL FADING LABELS
 """
 
 import sys
@@ -19,7 +19,7 @@ from progan_tf.training import strategy, trainer  # noqa: E402
 from progan_tf.training.loop import CompiledLoop  # noqa: E402
 from progan_tf.training.state import Networks  # noqa: E402
 
-folder, output, level, fading, labels = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
+output, folder, level, fading, labels = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 dataset = pipeline.open_dataset(folder)
 config = trainer.resolve(
     Config(
