@@ -86,7 +86,8 @@ class Rasters:
                     )
                 with self._masked(file, native, grid):
                     tiling = self._tiling(native, grid, dataset)
-                    return Survey(file, tiling.parts, tiling.rows * tiling.columns, _names(dataset), dtype.name)
+                    tiles, pixels = tiling.rows * tiling.columns, native.width * native.height
+                    return Survey(file, tiling.parts, tiles, _names(dataset), dtype.name, pixels)
         except UnusableFile as error:
             return Survey(file, rejected=str(error))
 
@@ -133,10 +134,9 @@ class Rasters:
                             crs,
                         )
 
-    def sample(self, file: str, side: int, form: Form) -> np.ndarray:
+    def sample(self, file: str, every: int, form: Form) -> np.ndarray:
         with self._opened(file) as dataset:
             native = Grid.of(dataset)
-            every = max(1, math.ceil(max(native.size) / side))
             shape = tuple(math.ceil(length / every) for length in (native.height, native.width))
             with self._masked(file, native, native) as masked:
                 pixels, valid = self._read(dataset, self._numbers(dataset), None, shape)
