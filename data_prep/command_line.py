@@ -52,6 +52,9 @@ def run(main: Callable[..., None], arguments: str = "") -> None:
     except Stopped as error:
         _complain(name, error)
         sys.exit(RESUMABLE)
+    except MemoryError:
+        _complain(name, "needs more memory than there is; close other programs, or give it a machine with more")
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         _complain(name, "interrupted; the same command takes the work up again")
         sys.exit(RESUMABLE)

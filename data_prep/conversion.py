@@ -94,7 +94,7 @@ def prepare(job: Job, source: Source, listing: Listing, progress: type[Progress]
     form = source.agree(usable)
     if job.encoding == "png" and len(form.bands) > 4:
         raise InputError(f"encoding png holds 4 bands at most, the input has {len(form.bands)}; set --encoding=raw")
-    scaling, unreadable = ranges.choose(job, source, form, [survey.file for survey in usable], run, progress)
+    scaling, unreadable = ranges.choose(job, source, form, usable, run, progress)
     bad |= unreadable
     usable = [survey for survey in usable if survey.file not in bad]
 

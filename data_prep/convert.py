@@ -72,8 +72,8 @@ _define_choice("dtype", jobs.DTYPES, "Number type on disk; uint16 keeps 16 bits 
 _define_choice(
     "scaling",
     jobs.SCALINGS,
-    "How values become pixels: bands, each by its own range; joint, all by one; none; auto: none where the input has "
-    "the dtype already, else bands.",
+    "How values become pixels: bands, each by its own range; joint, all by one; none; auto: bands, but none for "
+    "uint8 that stays uint8 and for datasets that keep their dtype.",
 )
 _define_list("percentiles", "2,98", "Percentiles of the whole dataset that become black and white.")
 _define_list("value_range", "", "Values that become black and white instead: low,high or a pair a band.")

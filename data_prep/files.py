@@ -4,6 +4,7 @@ Local paths go through Python's own calls: they need no TensorFlow, whose import
 """
 
 import glob as local_glob
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -70,6 +71,15 @@ def open_file(path: str, mode: str) -> IO[Any]:
 def read_text(path: str) -> str:
     with open_file(path, "r") as file:
         return file.read()
+
+
+def checksum(path: str) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open_file(path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def list_folder(path: str) -> list[str]:

@@ -44,8 +44,8 @@ class Job:
         tfds_split, tfds_data_dir: what to take of a TensorFlow dataset (its slicing syntax), and where it lies.
 
     What becomes of values: `dtype` on disk; `scaling` `none`, `bands` (each by its own range), `joint` (all by one)
-    or `auto` (`none` where the input has that dtype already, else `bands`); the range is `value_range` (a low and a
-    high value, or a pair a band) or else the `percentiles` of the whole dataset.
+    or `auto` (`none` for uint8 that stays uint8, and for pixels of a dataset that keep their dtype, else `bands`); the
+    range is `value_range` (a low and a high value, or a pair a band) or else the `percentiles` of the whole dataset.
 
     What is left out: tiles with a standard deviation below `min_std` (in 8-bit grey levels), exact copies, and with
     `near_duplicates=drop` what looks the same. `max_tiles` 0 takes all.
@@ -125,8 +125,10 @@ class Job:
             raise InputError("mask_exclude without mask; name the raster that holds these values")
         if self.stride and self.fit != "tile":
             raise InputError(f"stride {self.stride} has no meaning with fit {self.fit}; leave one of them out")
-        if self.grid_pattern and (self.fit == "crop" or self.step != self.resolution):
-            raise InputError("with grid_pattern images touch each other; leave out stride, and fit crop")
+        if self.grid_pattern and (self.fit == "crop" or self.step != self.resolution or self.resolution_m):
+            raise InputError("with grid_pattern images touch each other; leave out stride, resolution_m, and fit crop")
+        if self.beam_args and self.engine != "beam":
+            raise InputError(f"beam_args {self.beam_args} without engine beam; set --engine=beam, or leave them out")
 
     def _check_values(self) -> None:
         low, high = self.percentiles if len(self.percentiles) == 2 else (1.0, 0.0)

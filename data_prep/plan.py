@@ -147,9 +147,9 @@ def automatic_shards(tiles: int, tile_bytes: int) -> int:
 
 
 def fingerprint(job: Job, listing: Listing) -> str:
-    """Digest of all that decides the dataset's bytes: flags, and names and sizes of the input files."""
+    """Digest of all that decides the dataset's bytes: flags, names and sizes of the input files, and what is beside."""
     digest = hashlib.sha256(json.dumps(job.recipe(), sort_keys=True).encode())
-    for file in listing.files:
+    for file in (*listing.files, *listing.beside):
         digest.update(json.dumps(file).encode())
     return digest.hexdigest()
 

@@ -9,18 +9,17 @@ import numpy as np
 
 from data_prep.job import Job
 from data_prep.progress import Progress
-from data_prep.sources.source import Form, Source, UnusableFile
+from data_prep.sources.source import Form, Source, Survey, UnusableFile
 from progan_tf.data.scaling import Scaling
 from progan_tf.errors import InputError
 
 _PIXELS = 1 << 22  # sampled of the whole dataset, at most about
-_LEAST_SIDE, _MOST_SIDE = 16, 1024
 
 Run = Callable[..., Iterator]
 
 
 def choose(
-    job: Job, source: Source, form: Form, usable: Sequence[str], run: Run, progress: type[Progress]
+    job: Job, source: Source, form: Form, usable: Sequence[Survey], run: Run, progress: type[Progress]
 ) -> tuple[Scaling | None, dict[str, str]]:
     """The scaling of a job, None where pixels stay as they are, and the files that proved bad while measuring.
 
@@ -33,7 +32,8 @@ def choose(
         if len(pairs) != 2 * bands:
             raise InputError(f"value_range has {len(pairs) // 2} pairs for {bands} bands; give one, or one a band")
         return Scaling("range", pairs[::2], pairs[1::2]), {}
-    if job.scaling == "none" or (job.scaling == "auto" and form.dtype == job.dtype):
+    as_it_is = form.dtype == job.dtype and (form.dtype == "uint8" or form.ready)
+    if job.scaling == "none" or (job.scaling == "auto" and as_it_is):
         if form.dtype not in (job.dtype, "uint8"):
             raise InputError(f"{form.dtype} values do not fit {job.dtype} unscaled; set --scaling=bands, or --dtype")
         return None, {}
@@ -55,15 +55,16 @@ def choose(
 
 
 def _samples(
-    job: Job, source: Source, form: Form, usable: Sequence[str], run: Run, progress: type[Progress]
+    job: Job, source: Source, form: Form, usable: Sequence[Survey], run: Run, progress: type[Progress]
 ) -> tuple[np.ndarray, dict[str, str]]:
-    """Values [n, C] drawn evenly from all files."""
-    side = min(_MOST_SIDE, max(_LEAST_SIDE, math.isqrt(_PIXELS // len(usable))))
-    function = functools.partial(_sample, source=source, side=side, form=form)
+    """Values [n, C] drawn evenly from all pixels, whichever file they are in."""
+    every = max(1, math.ceil(math.sqrt(sum(survey.pixels for survey in usable) / _PIXELS)))
+    function = functools.partial(_sample, source=source, every=every, form=form)
+    names = [survey.file for survey in usable]
     found, bad = {}, {}
     with (
         progress("measure ranges", len(usable), "files") as shown,
-        contextlib.closing(run(function, usable, min(job.processes, len(usable)))) as results,
+        contextlib.closing(run(function, names, min(job.processes, len(usable)))) as results,
     ):
         for file, values, reason in results:
             if reason:
@@ -75,8 +76,8 @@ def _samples(
     return np.concatenate(ordered) if ordered else np.empty((0, len(form.bands))), bad
 
 
-def _sample(file: str, source: Source, side: int, form: Form) -> tuple[str, np.ndarray | None, str | None]:
+def _sample(file: str, source: Source, every: int, form: Form) -> tuple[str, np.ndarray | None, str | None]:
     try:
-        return file, source.sample(file, side, form), None
+        return file, source.sample(file, every, form), None
     except UnusableFile as error:
         return file, None, str(error)

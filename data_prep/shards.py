@@ -2,13 +2,13 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 
 import numpy as np
 
 from data_prep import cutting, files
+from data_prep.files import checksum
 from data_prep.mipmaps import mipmaps
 from data_prep.plan import PlannedTile, Shard
 from data_prep.work_folder import work_path
@@ -80,15 +80,6 @@ def finished(output: str, split: str, index: int) -> Written | None:
     listed = tuple(manifest.Shard(**file) for file in fields["files"])
     whole = all(files.is_file_of(files.join(output, file.file), file.bytes) for file in listed)
     return Written(split, index, listed) if whole else None
-
-
-def checksum(path: str) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with files.open_file(path, "rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _note(output: str, split: str, index: int) -> str:

@@ -8,7 +8,10 @@ from data_prep.sources import inputs
 from data_prep.sources.source import Source
 from progan_tf.errors import InputError
 
-RASTER_SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
+SCENE_SUFFIXES = (
+    *(".tif", ".tiff", ".jp2", ".vrt", ".img", ".ntf", ".nc", ".hdf", ".h5"),
+    *(".dat", ".bil", ".bip", ".bsq"),
+)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
 
@@ -50,8 +53,8 @@ def _kind(job: Job) -> str:
         or files.glob(files.join(glob.escape(job.input), "*-r[0-9][0-9]*.tfrecords"))
     ):
         return "tfrecords"
-    images = inputs.listing(job.input, IMAGE_SUFFIXES + RASTER_SUFFIXES).files
-    if images and all(name.lower().endswith(RASTER_SUFFIXES) for name, _ in images):
+    images = inputs.listing(job.input, IMAGE_SUFFIXES + SCENE_SUFFIXES).files
+    if images and all(name.lower().endswith(SCENE_SUFFIXES) for name, _ in images):
         return "raster"
     return "folder"
 
@@ -59,14 +62,17 @@ def _kind(job: Job) -> str:
 def _check_flags(job: Job, kind: str) -> None:
     """Refuses what would be passed over in silence."""
     only = {
-        "raster": ("bands", "nodata", "mask", "resolution_m"),
-        "folder": ("grid_pattern",),
-        "tfds": ("tfds_data_dir",),
+        ("raster",): ("bands", "nodata", "mask", "resolution_m"),
+        ("folder", "raster"): ("grid_pattern",),
+        ("tfds",): ("tfds_split", "tfds_data_dir"),
     }
-    for owner, fields in only.items():
+    for owners, fields in only.items():
         for field in fields:
-            if owner != kind and getattr(job, field) not in ("", (), None, 0.0):
-                raise InputError(f"{field} is for {owner} input, this is {kind}; leave it out, or set --source={owner}")
+            if kind not in owners and getattr(job, field) != getattr(Job, field):
+                raise InputError(
+                    f"{field} is for {' or '.join(owners)} input, this is {kind}; leave it out, or set "
+                    f"--source={owners[0]}"
+                )
     if kind == "raster" and job.fit != "tile":
         raise InputError(f"fit {job.fit} is not for scenes; leave it out, they are cut into tiles")
     if kind in ("tfds", "tfrecords") and job.labels == "folders":

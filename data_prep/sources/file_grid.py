@@ -3,9 +3,11 @@
 import dataclasses
 import functools
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from data_prep.sources.source import UnusableFile
+from data_prep.job import Job
+from data_prep.sources.source import Survey, UnusableFile
 from progan_tf.errors import InputError
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -59,6 +61,11 @@ class FileGrid:
                 "write it like {scene}_r{row}_c{column}.png"
             )
 
+    @classmethod
+    def of(cls, job: Job) -> "FileGrid | None":
+        """The grid a job asks for, None where it asks for none."""
+        return cls(job.grid_pattern) if job.grid_pattern else None
+
     def place(self, file: str, side: int) -> GridPlace:
         """The place of a file whose image is `side` x `side` tiles. Raises UnusableFile where its name has none."""
         found = _compiled(self.pattern).fullmatch(file)
@@ -74,6 +81,23 @@ class FileGrid:
                 raise UnusableFile(f"there is no tile {zoom}/{column}/{row} on a web map")
             scene = "/".join(fields.values())
         return GridPlace(scene, row, column, side, zoom)
+
+
+def tiles_a_side(width: int, height: int, tile: int) -> int:
+    """How many tiles of `tile` pixels an image is wide. Raises UnusableFile where it is no square of whole tiles."""
+    if width != height or width % tile:
+        raise UnusableFile(f"{width} x {height} pixels; with a grid pattern images are squares of whole tiles")
+    return width // tile
+
+
+def check_sizes(surveys: Sequence[Survey]) -> None:
+    """Raises InputError where the images of a grid are not all of one size."""
+    if len({survey.tiles for survey in surveys}) > 1:
+        one, other = (pick(surveys, key=lambda survey: survey.tiles) for pick in (min, max))
+        raise InputError(
+            f"{one.file} is smaller than {other.file}; with grid_pattern all images are of one size: take the "
+            "others out, or convert them apart"
+        )
 
 
 @functools.cache

@@ -6,7 +6,6 @@ dropped, palettes are expanded.
 
 import contextlib
 import dataclasses
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -16,10 +15,9 @@ from PIL import Image, UnidentifiedImageError
 from data_prep import files
 from data_prep.job import Job
 from data_prep.sources import IMAGE_SUFFIXES, inputs, squares
-from data_prep.sources.file_grid import FileGrid, GridPlace
-from data_prep.sources.source import Form, Listing, Survey, Tile, UnusableFile
+from data_prep.sources.file_grid import FileGrid, GridPlace, check_sizes, tiles_a_side
+from data_prep.sources.source import NO_MEMORY, Form, Listing, Survey, Tile, UnusableFile
 from progan_tf.data.bands import band_names, display_bands
-from progan_tf.errors import InputError
 
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 _GREY, _COLOUR, _ALPHA = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA"), ("LA", "PA", "RGBA")
@@ -45,8 +43,7 @@ class Folder:
     @classmethod
     def of(cls, job: Job) -> "Folder":
         """Raises InputError where the grid pattern cannot be used."""
-        grid = FileGrid(job.grid_pattern) if job.grid_pattern else None
-        return cls(job.input, job.resolution, job.fit, job.step, job.labels == "folders", grid)
+        return cls(job.input, job.resolution, job.fit, job.step, job.labels == "folders", FileGrid.of(job))
 
     def listing(self) -> Listing:
         return inputs.listing(self.given, IMAGE_SUFFIXES)
@@ -55,11 +52,11 @@ class Folder:
         try:
             self._label(file)
             with self._opened(file) as image:
-                if self.grid:
-                    self._grid_place(file, *image.size)
+                self._place(file, image)
                 return Survey(
                     file,
                     tiles=squares.count(image.height, image.width, self.resolution, self.fit, self._step),
+                    pixels=image.width * image.height,
                     bands=band_names(3 if image.mode in _COLOUR else 1),
                     alpha=image.mode in _ALPHA or "transparency" in image.info,
                 )
@@ -67,12 +64,8 @@ class Folder:
             return Survey(file, rejected=str(error))
 
     def agree(self, surveys: Sequence[Survey]) -> Form:
-        if self.grid and len({survey.tiles for survey in surveys}) > 1:
-            one, other = (pick(surveys, key=lambda survey: survey.tiles) for pick in (min, max))
-            raise InputError(
-                f"{one.file} is smaller than {other.file}; with grid_pattern all images are of one size: take the "
-                "others out, or convert them apart"
-            )
+        if self.grid:
+            check_sizes(surveys)
         channels = max(len(survey.bands) for survey in surveys)  # grey images among coloured ones become coloured
         return Form(band_names(channels), display_bands(band_names(channels)), "uint8")
 
@@ -80,7 +73,7 @@ class Folder:
         with self._opened(file) as image:
             label = self._label(file)
             pixels = np.asarray(image.convert(_mode(form))).reshape(image.height, image.width, -1)
-            place = self._grid_place(file, *image.size) if self.grid else None
+            place = self._place(file, image)
             for row, column, square, whole in squares.squares(pixels, self.resolution, self.fit, self._step):
                 key = file if whole else f"{file}#{row}_{column}"
                 if place:
@@ -88,11 +81,10 @@ class Folder:
                 else:
                     yield Tile(key, square, file, row, column, label)
 
-    def sample(self, file: str, side: int, form: Form) -> np.ndarray:
+    def sample(self, file: str, every: int, form: Form) -> np.ndarray:
         with self._opened(file) as image:
             pixels = np.asarray(image.convert(_mode(form))).reshape(image.height, image.width, -1)
-            every = max(1, math.ceil(max(image.size) / side))
-            return pixels[::every, ::every].reshape(-1, pixels.shape[-1])
+            return squares.thinned(pixels, every)
 
     @property
     def _step(self) -> int:
@@ -101,11 +93,12 @@ class Folder:
     def _label(self, file: str) -> str | None:
         return inputs.label_of(file) if self.labels else None
 
-    def _grid_place(self, file: str, width: int, height: int) -> GridPlace:
-        side, rest = divmod(width, self.resolution) if self.fit == "tile" else (1, 0)
-        if width != height or rest:
-            raise UnusableFile(f"{width} x {height} pixels; with a grid pattern images are squares of whole tiles")
-        return self.grid.place(file, side)
+    def _place(self, file: str, image: Image.Image) -> GridPlace | None:
+        """Where the grid pattern says that a file lies; None without one."""
+        if self.grid is None:
+            return None
+        tile = self.resolution if self.fit == "tile" else image.width
+        return self.grid.place(file, tiles_a_side(*image.size, tile))
 
     @contextlib.contextmanager
     def _opened(self, file: str) -> Iterator[Image.Image]:
@@ -122,8 +115,10 @@ class Folder:
                 with files.open_file(path, "rb") as stream, Image.open(stream, formats=_FORMATS) as image:
                     self._check(image)
                     yield image
-        except (UnusableFile, MemoryError, GeneratorExit):
+        except (UnusableFile, GeneratorExit):
             raise
+        except MemoryError as error:
+            raise UnusableFile(NO_MEMORY) from error
         except UnicodeEncodeError as error:
             raise UnusableFile("its name is not UTF-8") from error
         except UnidentifiedImageError as error:

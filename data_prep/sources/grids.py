@@ -4,12 +4,16 @@ import contextlib
 import dataclasses
 import itertools
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from data_prep import files
+from data_prep.sources.remote_file import RemoteFile
+from data_prep.sources.source import NO_MEMORY
 from progan_tf.errors import InputError
 
 MOST_BYTES = 64 << 20  # of pixels held at once
@@ -64,12 +68,17 @@ class Grid:
 
 
 def open_raster(path: str) -> Any:
-    """An open rasterio dataset. Raises rasterio's errors."""
+    """An open rasterio dataset, of this machine or behind an address. Raises rasterio's errors."""
     import rasterio
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        return rasterio.open(path)
+        # By TensorFlow's way to an address: GDAL's own knows fewer kinds, and other credentials.
+        return rasterio.open(path, opener=_opened_remotely) if files.is_remote(path) else rasterio.open(path)
+
+
+def _opened_remotely(path: str, mode: str = "rb") -> RemoteFile:
+    return RemoteFile(path)
 
 
 def in_metres(grid: Grid, metres: float) -> Grid:
@@ -223,7 +232,7 @@ def opened_mask(path: str, scene: str, native: Grid, grid: Grid) -> Iterator[Cal
 def _blamed_on(path: str, scene: str) -> Iterator[None]:
     try:
         yield
-    except (InputError, MemoryError):
+    except InputError:
         raise
     except Exception as error:  # damaged headers make errors of every kind
         raise InputError(f"mask {path} of scene {scene} cannot be read ({reason(error)}); look at --mask") from error
@@ -260,5 +269,6 @@ def _check_overlap(path: str, scene: str, own: Grid, native: Grid) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """What GDAL says: rasterio's own message may only point to the error before."""
-    return str(error.__cause__ or error)
+    """What GDAL says: rasterio may only point to the error before, and call a file by a name of its own."""
+    said = NO_MEMORY if isinstance(error, MemoryError) else str(error.__cause__ or error)
+    return re.sub(r"/vsiriopener_\w+/", "", said)

@@ -31,7 +31,7 @@ def check(given: str) -> None:
 
 
 def listing(given: str, suffixes: Sequence[str]) -> Listing:
-    """All files of `given` with one of these suffixes; names are relative to `root`.
+    """All files of `given` with one of these suffixes, or with the one that `given` ends in; names relative to `root`.
 
     Files and folders whose name begins with a dot are passed over, linked folders are searched once.
 
@@ -45,6 +45,8 @@ def listing(given: str, suffixes: Sequence[str]) -> Listing:
         base, found = given, _walk(given)
     else:
         base, found = root(given), [_relative(given, root(given))]
+    if not files.is_folder(given):  # who spells a suffix means it
+        suffixes = (*suffixes, PurePosixPath(given).suffix.lower())
     wanted = [name for name in found if _is_wanted(name, suffixes)]
     return Listing(tuple(sorted((name, _size(files.join(base, name))) for name in wanted)), len(found) - len(wanted))
 

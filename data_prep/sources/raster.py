@@ -18,19 +18,13 @@ import numpy as np
 
 from data_prep import files
 from data_prep.job import Job
-from data_prep.sources import RASTER_SUFFIXES, grids, inputs
+from data_prep.sources import IMAGE_SUFFIXES, SCENE_SUFFIXES, grids, inputs
+from data_prep.sources.file_grid import FileGrid, GridPlace, check_sizes, tiles_a_side
 from data_prep.sources.grids import MOST_BYTES, Grid, Pixels
-from data_prep.sources.source import Form, Listing, Survey, Tile, UnusableFile
+from data_prep.sources.raster_bands import ALPHA, Bands, choose
+from data_prep.sources.source import NO_MEMORY, Form, Listing, Survey, Tile, UnusableFile
 from progan_tf.data.bands import display_bands
 from progan_tf.errors import InputError
-
-_DTYPES = ("uint8", "uint16", "int16", "float32")
-_ALPHA = "alpha"
-_COLOURS = (
-    *("red", "green", "blue", "cyan", "magenta", "yellow", "black"),
-    *("pan", "coastal", "rededge", "nir", "swir", "mwir", "lwir", "tir"),
-    _ALPHA,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +32,7 @@ class Rasters:
     """Scenes that `given` names, cut to tiles of `resolution` pixels, `step` from one to the next; see data_prep.job.
 
     Tiles are counted from the top left corner, what is left at the right and the bottom is not used. Their key is
-    `path#row_column`, the scene is the path.
+    `path#row_column`, the scene is the path, unless `grid` says where the file lies among the others.
     """
 
     given: str
@@ -50,11 +44,12 @@ class Rasters:
     mask_exclude: tuple[int, ...] = ()
     resolution_m: float = 0.0
     labels: bool = False
+    grid: FileGrid | None = None
     kind = "raster"
 
     @classmethod
     def of(cls, job: Job) -> "Rasters":
-        """Raises InputError where rasterio is missing."""
+        """Raises InputError where rasterio is missing, or the grid pattern cannot be used."""
         try:
             import rasterio  # noqa: F401
         except ImportError as error:
@@ -62,11 +57,18 @@ class Rasters:
                 "raster input needs rasterio; pip install 'progan-tf[geo]', or --source=folder for plain 8-bit images"
             ) from error
         mask = (job.mask, job.mask_exclude)
-        labels = job.labels == "folders"
-        return cls(job.input, job.resolution, job.step, job.bands, job.nodata, *mask, job.resolution_m, labels)
+        how = (job.resolution_m, job.labels == "folders", FileGrid.of(job))
+        return cls(job.input, job.resolution, job.step, job.bands, job.nodata, *mask, *how)
 
     def listing(self) -> Listing:
-        return inputs.listing(self.given, RASTER_SUFFIXES)
+        """As any source. PNG and the like beside scenes are previews; where there is nothing else, they are read."""
+        found = inputs.listing(self.given, SCENE_SUFFIXES)
+        if not found.files:
+            found = inputs.listing(self.given, IMAGE_SUFFIXES)
+        masks = {self._mask_of(file) for file, _ in found.files} if self.mask else ()
+        return dataclasses.replace(
+            found, beside=tuple(files.checksum(path) for path in sorted(masks) if files.is_file(path))
+        )
 
     def survey(self, file: str) -> Survey:
         """As any source; `bands` are all that `file` has, `agree` chooses.
@@ -77,74 +79,82 @@ class Rasters:
         try:
             self._label(file)
             with self._opened(file) as dataset:
-                dtype = _dtype(dataset, self._numbers(dataset))
+                bands = Bands.of(dataset, self.bands)
                 native, grid = self._grids(file, dataset)
                 if min(grid.size) < self.resolution:
                     metres = f" of {self.resolution_m:g} m" if self.resolution_m else ""
                     raise UnusableFile(
                         f"too small: {grid.width} x {grid.height} pixels{metres}, less than {self.resolution}"
                     )
+                self._place(file, grid)
                 with self._masked(file, native, grid):
-                    tiling = self._tiling(native, grid, dataset)
-                    return Survey(file, tiling.parts, tiling.rows * tiling.columns, _names(dataset), dtype.name)
+                    tiling = self._tiling(native, grid, bands)
+                    tiles, pixels = tiling.rows * tiling.columns, native.width * native.height
+                    return Survey(file, tiling.parts, tiles, bands.names, bands.dtype.name, pixels)
         except UnusableFile as error:
             return Survey(file, rejected=str(error))
 
     def agree(self, surveys: Sequence[Survey]) -> Form:
+        if self.grid:
+            check_sizes(surveys)
         first = surveys[0]
         for other in surveys[1:]:
             if other.dtype != first.dtype:
                 raise InputError(
                     f"{first.file} is {first.dtype} and {other.file} is {other.dtype}; convert them one kind at a time"
                 )
-            ours, theirs = ([name for name in survey.bands if name != _ALPHA] for survey in (first, other))
+            ours, theirs = ([name for name in survey.bands if name != ALPHA] for survey in (first, other))
             if not self.bands and ours != theirs:
                 raise InputError(
                     f"{first.file} has {len(ours)} bands ({', '.join(ours)}) and {other.file} has {len(theirs)} "
                     f"({', '.join(theirs)}); choose with --bands, or convert them separately"
                 )
         for survey in surveys:
-            _choose(survey.bands, self.bands, survey.file)
-        bands = tuple(first.bands[number] for number in _choose(first.bands, self.bands, first.file))
+            choose(survey.bands, self.bands, survey.file)
+        bands = tuple(first.bands[number] for number in choose(first.bands, self.bands, first.file))
         return Form(bands, display_bands(bands), first.dtype)
 
     def read(self, file: str, part: int, form: Form) -> Iterator[Tile]:
         label = self._label(file)
         with self._opened(file) as dataset:
             native, grid = self._grids(file, dataset)
-            tiling, crs = self._tiling(native, grid, dataset), grid.crs_name
+            bands = Bands.of(dataset, self.bands)
+            tiling, crs, place = self._tiling(native, grid, bands), grid.crs_name, self._place(file, grid)
             with self._masked(file, native, grid) as masked:
-                read = self._reader(dataset, native, grid, masked)
+                read = self._reader(dataset, bands, native, grid, masked)
                 for rows, columns in tiling.blocks(part):
                     window = tiling.window(rows, columns)
                     pixels, valid = read(window)
                     for row, column in itertools.product(rows, columns):
                         x, y = column * self.step, row * self.step
                         here = tiling.inside(window, x, y)
+                        where = place.within(row, column) if place else {"scene": file, "row": row, "column": column}
+                        if crs:
+                            bounds = grid.bounds(x, y, self.resolution, self.resolution)
+                            where |= {"bounds": bounds, "crs": crs}
                         yield Tile(
                             f"{file}#{row}_{column}",
                             pixels[:, *here].transpose(1, 2, 0),
-                            file,
-                            row,
-                            column,
-                            label,
-                            None if valid is None else valid[here],
-                            grid.bounds(x, y, self.resolution, self.resolution) if crs else None,
-                            crs,
+                            label=label,
+                            valid=None if valid is None else valid[here],
+                            **where,
                         )
 
-    def sample(self, file: str, side: int, form: Form) -> np.ndarray:
+    def sample(self, file: str, every: int, form: Form) -> np.ndarray:
         with self._opened(file) as dataset:
             native = Grid.of(dataset)
-            every = max(1, math.ceil(max(native.size) / side))
             shape = tuple(math.ceil(length / every) for length in (native.height, native.width))
             with self._masked(file, native, native) as masked:
-                pixels, valid = self._read(dataset, self._numbers(dataset), None, shape)
+                pixels, valid = self._read(dataset, Bands.of(dataset, self.bands), None, shape)
                 valid = _both(valid, masked(out_shape=shape) if masked else None)
             return (pixels if valid is None else pixels[:, valid]).reshape(len(pixels), -1).T
 
     def _label(self, file: str) -> str | None:
         return inputs.label_of(file) if self.labels else None
+
+    def _place(self, file: str, grid: Grid) -> GridPlace | None:
+        """Where the grid pattern says that a file lies; None without one."""
+        return self.grid.place(file, tiles_a_side(*grid.size, self.resolution)) if self.grid else None
 
     @contextlib.contextmanager
     def _opened(self, file: str) -> Iterator[Any]:
@@ -159,8 +169,10 @@ class Rasters:
             )  # in bytes: rasterio takes 64 for 64 of them
             with few, grids.open_raster(path) as dataset:
                 yield dataset
-        except (UnusableFile, InputError, MemoryError, GeneratorExit):
+        except (UnusableFile, InputError, GeneratorExit):
             raise
+        except MemoryError as error:
+            raise UnusableFile(NO_MEMORY) from error
         except UnicodeEncodeError as error:
             raise UnusableFile("its name is not UTF-8") from error
         except Exception as error:  # damaged headers make errors of every kind
@@ -169,14 +181,6 @@ class Rasters:
             for beginning in (f"'{name}' ", f"{name}: ", f"{name}, "):
                 said = said.removeprefix(beginning)
             raise UnusableFile(said) from error
-
-    def _numbers(self, dataset: Any) -> list[int]:
-        """GDAL's numbers, from 1, of the bands to take; the first where those asked for are not there."""
-        try:
-            chosen = _choose(_names(dataset), self.bands, dataset.name)
-        except InputError:  # `agree` tells
-            chosen = range(min(1, dataset.count))
-        return [position + 1 for position in chosen]
 
     def _grids(self, file: str, dataset: Any) -> tuple[Grid, Grid]:
         """The scene's own grid, and the one it is cut on."""
@@ -188,10 +192,9 @@ class Rasters:
         except InputError as error:
             raise InputError(f"{file} {error}") from error
 
-    def _tiling(self, native: Grid, grid: Grid, dataset: Any) -> "_Tiling":
-        numbers = self._numbers(dataset)
+    def _tiling(self, native: Grid, grid: Grid, bands: Bands) -> "_Tiling":
         read = max(1.0, native.width * native.height / (grid.width * grid.height))  # pixels for one that is resampled
-        pixel_bytes = math.ceil(read * len(numbers) * _dtype(dataset, numbers).itemsize)
+        pixel_bytes = math.ceil(read * len(bands.numbers) * bands.dtype.itemsize)
         return _Tiling.of(grid, self.resolution, self.step, pixel_bytes)
 
     def _masked(self, file: str, native: Grid, grid: Grid) -> Any:
@@ -200,10 +203,12 @@ class Rasters:
             return contextlib.nullcontext()
         return self._open_mask(file, native, grid)
 
+    def _mask_of(self, file: str) -> str:
+        return self.mask.replace("{scene}", PurePosixPath(file).stem)
+
     @contextlib.contextmanager
     def _open_mask(self, file: str, native: Grid, grid: Grid) -> Iterator[Callable[..., np.ndarray]]:
-        path = self.mask.replace("{scene}", PurePosixPath(file).stem)
-        with grids.opened_mask(path, file, native, grid) as read:
+        with grids.opened_mask(self._mask_of(file), file, native, grid) as read:
 
             def lets_through(**where: Any) -> np.ndarray:
                 values, known = read(**where)
@@ -211,11 +216,12 @@ class Rasters:
 
             yield lets_through
 
-    def _reader(self, dataset: Any, native: Grid, grid: Grid, masked: Callable | None) -> Callable[[Any], Pixels]:
+    def _reader(
+        self, dataset: Any, bands: Bands, native: Grid, grid: Grid, masked: Callable | None
+    ) -> Callable[[Any], Pixels]:
         """What reads a window of `grid`."""
-        numbers = self._numbers(dataset)
-        read = functools.partial(self._read, dataset, numbers)
-        form = (len(numbers), _dtype(dataset, numbers))
+        read = functools.partial(self._read, dataset, bands)
+        form = (len(bands.numbers), bands.dtype)
 
         def read_all(window: Any) -> Pixels:
             pixels, valid = read(window) if grid is native else grids.resample(read, native, grid, window, form)
@@ -224,27 +230,25 @@ class Rasters:
 
         return read_all
 
-    def _read(self, dataset: Any, numbers: list[int], window: Any, shape: tuple[int, int] | None = None) -> Pixels:
+    def _read(self, dataset: Any, bands: Bands, window: Any, shape: tuple[int, int] | None = None) -> Pixels:
         """Pixels of a window, or of all decimated to `shape`, and which hold data, but for the mask raster."""
         from rasterio.enums import MaskFlags
 
         size = {"out_shape": shape} if shape else {}
-        dtype = _dtype(dataset, numbers)
-        alpha = [number for number, name in enumerate(_names(dataset), 1) if name == _ALPHA and number not in numbers]
-        together = [number for number in alpha if dataset.dtypes[number - 1] == dtype]  # decoded once
+        numbers, alpha = list(bands.numbers), bands.transparency
+        together = [number for number in alpha if bands.dtypes[number - 1] == bands.dtype]  # decoded once
         pixels = dataset.read(numbers + together, window=window, **size)
         pixels, opaque = pixels[: len(numbers)], [pixels[len(numbers) :] > 0]
         opaque += [dataset.read([number], window=window, **size) > 0 for number in alpha if number not in together]
         valid = np.concatenate(opaque).all(axis=0) if alpha else None
-        if dtype.kind == "f":
+        if bands.dtype.kind == "f":
             valid = _both(valid, np.isfinite(pixels).all(axis=0))
         if self.nodata is not None:
             valid = _both(valid, _differs(pixels, [self.nodata] * len(numbers)))
-        flags = [dataset.mask_flag_enums[number - 1] for number in numbers]
-        if all(found == [MaskFlags.nodata] for found in flags):  # as GDAL's mask is, without reading all again
-            valid = _both(valid, _differs(pixels, [dataset.nodatavals[number - 1] for number in numbers]))
-        elif not any({MaskFlags.all_valid, MaskFlags.alpha} & set(found) for found in flags):
-            shared = all(MaskFlags.per_dataset in found for found in flags)
+        if all(found == [MaskFlags.nodata] for found in bands.flags):  # as GDAL's mask is, without reading all again
+            valid = _both(valid, _differs(pixels, bands.nodata))
+        elif not any({MaskFlags.all_valid, MaskFlags.alpha} & set(found) for found in bands.flags):
+            shared = all(MaskFlags.per_dataset in found for found in bands.flags)
             masks = dataset.read_masks(numbers[:1] if shared else numbers, window=window, **size)
             valid = _both(valid, (masks > 0).any(axis=0))
         return pixels, valid
@@ -302,52 +306,6 @@ class _Tiling:
 
         height, width = ((len(tiles) - 1) * self.step + self.side for tiles in (rows, columns))
         return Window(columns[0] * self.step, rows[0] * self.step, width, height)
-
-
-def _names(dataset: Any) -> tuple[str, ...]:
-    """Names of the bands: as described, or a colour, or the number."""
-    found = []
-    for number, (described, colour) in enumerate(zip(dataset.descriptions, dataset.colorinterp, strict=True), 1):
-        described, colour = (described or "").strip(), colour.name
-        if colour == _ALPHA and _ALPHA in described.casefold():
-            described = _ALPHA
-        found.append(described or (colour if colour in _COLOURS else f"band {number}"))
-    twice = {name for name in found if found.count(name) > 1} - {_ALPHA}
-    return tuple(f"band {number}" if name in twice else name for number, name in enumerate(found, 1))
-
-
-def _choose(names: Sequence[str], wanted: Sequence[str], file: str) -> list[int]:
-    """Positions of the `wanted` bands, by name or number from 1; of all but alpha where none are.
-
-    Raises:
-        InputError: `file` has no such band, or one is wanted twice.
-    """
-    known = [name.casefold() for name in names]
-    numbers = [str(number) for number in range(1, len(names) + 1)]
-    found = []
-    for band in wanted:
-        key = band.strip().casefold()
-        position = known.index(key) if key in known else numbers.index(key) if key in numbers else None
-        if position is None:
-            raise InputError(f"{file} has no band {band}; it has {', '.join(names)} (or 1 to {len(names)})")
-        if position in found:
-            raise InputError(f"bands {','.join(wanted)} name {names[position]} of {file} twice; name each once")
-        found.append(position)
-    return found or [position for position, name in enumerate(names) if name != _ALPHA]
-
-
-def _dtype(dataset: Any, numbers: list[int]) -> np.dtype:
-    """The number type of some bands. Raises UnusableFile where it is none of ours."""
-    from rasterio.enums import ColorInterp
-
-    if not numbers:
-        raise UnusableFile("holds no band of its own; name one of its datasets, or make a GeoTIFF of it")
-    if ColorInterp.palette in [dataset.colorinterp[number - 1] for number in numbers]:
-        raise UnusableFile("its numbers stand for colours of a palette; gdal_translate -expand rgb makes them colours")
-    found = sorted({dataset.dtypes[number - 1] for number in numbers})
-    if len(found) > 1 or found[0] not in _DTYPES:
-        raise UnusableFile(f"{' and '.join(found)} values; {', '.join(_DTYPES)} are read, one type a file")
-    return np.dtype(found[0])
 
 
 def _differs(pixels: np.ndarray, values: Sequence[float]) -> np.ndarray | None:

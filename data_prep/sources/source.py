@@ -8,6 +8,9 @@ import numpy as np
 
 from progan_tf.data.scaling import Scaling
 
+DTYPES = ("uint8", "uint16", "int16", "float32")  # of pixels that are read
+NO_MEMORY = "needs more memory than there is"
+
 
 class UnusableFile(Exception):
     """An input file that cannot be used; the message is the reason, without the file's name."""
@@ -15,10 +18,14 @@ class UnusableFile(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """The input files with their sizes in bytes, in a fixed order, and how many others were passed over."""
+    """The input files with their sizes in bytes, in a fixed order, and how many others were passed over.
+
+    `beside` are digests of further files that decide what the tiles are, such as masks.
+    """
 
     files: tuple[tuple[str, int], ...]
     ignored: int = 0
+    beside: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,7 +33,7 @@ class Survey:
     """What one input file offers, told from its header, or why it is `rejected`.
 
     It is read in `parts`, each a fair piece of work, of `tiles` square images at most altogether, with `bands` of
-    `dtype`. `alpha` says that transparency will be dropped.
+    `dtype`; it has about `pixels` before anything is cut. `alpha` says that transparency will be dropped.
     """
 
     file: str
@@ -34,6 +41,7 @@ class Survey:
     tiles: int = 1
     bands: tuple[str, ...] = ()
     dtype: str = "uint8"
+    pixels: int = 0
     alpha: bool = False
     rejected: str | None = None
 
@@ -42,13 +50,15 @@ class Survey:
 class Form:
     """What all tiles of a dataset have in common: names of the bands, those to show, and the input's number type.
 
-    `scaling` says how the input's values were made of physical ones, where it says so itself.
+    `scaling` says how the input's values were made of physical ones, where it says so itself; `ready` that they are
+    pixels of a dataset, which made them of other values or meant them so.
     """
 
     bands: tuple[str, ...]
     display_bands: tuple[int, ...]
     dtype: str
     scaling: Scaling | None = None
+    ready: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,8 +98,8 @@ class Source(Protocol):
     def read(self, file: str, part: int, form: Form) -> Iterator[Tile]:
         """The tiles of one part of `file`, row by row. Raises UnusableFile where the file turns out to be bad."""
 
-    def sample(self, file: str, side: int, form: Form) -> np.ndarray:
-        """Values [n, C] that hold data, of about `side` x `side` pixels spread over `file`, to measure ranges by.
+    def sample(self, file: str, every: int, form: Form) -> np.ndarray:
+        """Values [n, C] that hold data, of one pixel in `every` x `every` all over `file`, to measure ranges by.
 
         Raises UnusableFile where the file turns out to be bad.
         """

@@ -1,5 +1,9 @@
-"""How an image becomes squares of one size: cut side by side, the central one, or the largest shrunk."""
+"""How an image becomes squares of one size: cut side by side, the central one, or the largest shrunk.
 
+And how it is thinned out, where some of its pixels are to stand for all.
+"""
+
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,8 +35,20 @@ def squares(image: np.ndarray, resolution: int, fit: str, step: int) -> Iterator
         yield 0, 0, shrunk(image[top : top + side, left : left + side], resolution), True
 
 
+def thinned(image: np.ndarray, every: int) -> np.ndarray:
+    """Values [n, C] of every n-th pixel of an image [H, W, C] in both directions; of the middle one if smaller."""
+    top, left = (min(every, length) // 2 for length in image.shape[:2])
+    return image[top::every, left::every].reshape(-1, image.shape[-1])
+
+
+def thinning(every: int, most_skipped: int = 8) -> tuple[int, int]:
+    """Of many images, every which to take, and every which of its pixels in both directions: one in `every` squared."""
+    images = min(most_skipped, every**2)
+    return images, max(1, round(every / math.sqrt(images)))
+
+
 def shrunk(image: np.ndarray, resolution: int) -> np.ndarray:
-    """A square image [S, S, C], uint8 or uint16, as [R, R, C] of its type: Lanczos, antialiased, band by band."""
+    """A square image [S, S, C] as [R, R, C] of its type: Lanczos, antialiased, band by band."""
     if image.shape[0] == resolution:
         return image
     size, filtered = (resolution, resolution), Image.Resampling.LANCZOS
@@ -40,8 +56,10 @@ def shrunk(image: np.ndarray, resolution: int) -> np.ndarray:
         bands = [Image.fromarray(band).resize(size, filtered) for band in _bands(image)]
         return np.stack(bands, axis=-1)
     bands = [Image.fromarray(band.astype(np.float32)).resize(size, filtered) for band in _bands(image)]
-    top = np.iinfo(image.dtype).max
-    return np.clip(np.rint(np.stack(bands, axis=-1)), 0, top).astype(image.dtype)
+    if image.dtype.kind == "f":
+        return np.stack(bands, axis=-1)
+    limits = np.iinfo(image.dtype)
+    return np.clip(np.rint(np.stack(bands, axis=-1)), limits.min, limits.max).astype(image.dtype)
 
 
 def _bands(image: np.ndarray) -> Iterator[np.ndarray]:

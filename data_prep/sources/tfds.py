@@ -6,7 +6,6 @@ What counts as a file here is a slice of a split, in the order the dataset is st
 import contextlib
 import dataclasses
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,20 +15,20 @@ from data_prep import files, quietly
 from data_prep.job import Job
 from data_prep.sources import inputs, squares
 from data_prep.sources.folder import Folder
-from data_prep.sources.source import Form, Listing, Source, Survey, Tile, UnusableFile
+from data_prep.sources.source import DTYPES, Form, Listing, Source, Survey, Tile, UnusableFile
 from progan_tf.data.bands import band_names, display_bands
 from progan_tf.errors import InputError
 
 _SLICE_TILES = 512
-_SAMPLED_IMAGES = 64  # of a slice, to measure ranges by
 
 
 @dataclasses.dataclass(frozen=True)
 class TfdsImages:
     """Images of `spec`, a dataset as `tfds.builder` takes it, cut to squares of `resolution` by `fit` (see Folder).
 
-    The image is the feature called `image`, or the only one there is; labels are the classes of the feature `label`.
-    Every image is a scene of its own. Its key is TFDS's own id, `NAME-train.tfrecord-00000-of-00001__12`.
+    The image is the feature called `image`, or the only image there is; without images, so for tensors [H, W, C]. A
+    pixel is empty where a band is not finite. Labels are the classes of the feature `label`. Every image is a scene of
+    its own. Its key is TFDS's own id, `NAME-train.tfrecord-00000-of-00001__12`.
     """
 
     spec: str
@@ -87,8 +86,14 @@ class TfdsImages:
         height, width, channels = opened.image.shape
         if not self._tiles(opened):
             return Survey(file, rejected=f"too small: {width} x {height} pixels, less than {self.resolution}")
-        tiles = len(_keys(opened, file)) * self._tiles(opened)
-        return Survey(file, tiles=tiles, bands=band_names(channels), dtype=opened.dtype)
+        images = len(_keys(opened, file))
+        try:
+            if not (height and width):  # the first one's size stands for all
+                height, width, _ = next(self._images(file))[1].shape
+        except UnusableFile as error:
+            return Survey(file, rejected=str(error))
+        tiles, pixels = images * self._tiles(opened), images * height * width
+        return Survey(file, tiles=tiles, bands=band_names(channels), dtype=opened.dtype, pixels=pixels)
 
     def agree(self, surveys: Sequence[Survey]) -> Form:
         return Form(surveys[0].bands, display_bands(surveys[0].bands), surveys[0].dtype)
@@ -107,13 +112,13 @@ class TfdsImages:
                     "images have, or leave it out by --tfds_split"
                 )
             for row, column, square, whole in squares.squares(image, self.resolution, self.fit, self.step):
-                yield Tile(key if whole else f"{key}#{row}_{column}", square, key, row, column, label)
+                valid = np.isfinite(square).all(axis=-1) if square.dtype.kind == "f" else None
+                yield Tile(key if whole else f"{key}#{row}_{column}", square, key, row, column, label, valid)
 
-    def sample(self, file: str, side: int, form: Form) -> np.ndarray:
-        every = math.ceil(len(_keys(_open(self.spec, self.data_dir), file)) / _SAMPLED_IMAGES)
-        images = [image for _, image, _ in self._images(file, every)]
-        stride = max(1, math.ceil(math.sqrt(sum(image[..., 0].size for image in images)) / side))
-        return np.concatenate([image[::stride, ::stride].reshape(-1, image.shape[-1]) for image in images])
+    def sample(self, file: str, every: int, form: Form) -> np.ndarray:
+        images, stride = squares.thinning(every)
+        values = np.concatenate([squares.thinned(image, stride) for _, image, _ in self._images(file, images)])
+        return values[np.isfinite(values).all(axis=-1)]
 
     def _tiles(self, opened: "_Opened") -> int:
         """Tiles an image gives; 1 where images have different sizes."""
@@ -172,6 +177,7 @@ def _open(spec: str, data_dir: str) -> _Opened:
             "knows, --tfds_data_dir says where yours lie"
         ) from error
     images = [name for name in features if isinstance(features[name], tfds.features.Image)]
+    images = images or [name for name in features if _is_like_an_image(features[name])]
     if "image" in images:
         images = ["image"]
     if len(images) != 1:
@@ -179,9 +185,17 @@ def _open(spec: str, data_dir: str) -> _Opened:
     image = features[images[0]]
     classes = {name: features[name] for name in features if isinstance(features[name], tfds.features.ClassLabel)}
     opened = _Opened(builder, images[0], image, classes.get("label"))
-    if opened.dtype not in ("uint8", "uint16") or len(image.shape) != 3 or not image.shape[2]:
-        raise InputError(f"input tfds:{spec} has {opened.dtype} images {image.shape}; uint8 and uint16 ones are read")
+    if opened.dtype not in DTYPES or len(image.shape) != 3 or not image.shape[2]:
+        raise InputError(
+            f"input tfds:{spec} has {opened.dtype} images {image.shape}; {', '.join(DTYPES)} ones [H, W, C] are read"
+        )
     return opened
+
+
+def _is_like_an_image(feature: Any) -> bool:
+    import tensorflow_datasets as tfds
+
+    return isinstance(feature, tfds.features.Tensor) and len(feature.shape) == 3 and bool(feature.shape[2])
 
 
 def _prepare(builder: Any, spec: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from data_prep import files, quietly
 from data_prep.job import Job
+from data_prep.sources import squares
 from data_prep.sources.source import Form, Listing, Survey, Tile, UnusableFile
 from progan_tf.data.scaling import Scaling
 from progan_tf.errors import InputError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from progan_tf.data.records import Record
 
 _PART_RECORDS = 256
-_SAMPLED_RECORDS = 64  # of a file, to measure ranges by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Records:
         source = cls(
             job.input,
             job.resolution,
-            Form(dataset.bands, dataset.display_bands, dataset.dtype, scaling),
+            Form(dataset.bands, dataset.display_bands, dataset.dtype, scaling, ready=True),
             tuple((shard.file, shard.bytes, shard.images) for shard in listed),
             dataset.encoding,
             dataset.labels if job.labels == "source" else (),
@@ -74,7 +74,8 @@ class Records:
             return Survey(file, rejected="is missing, though the manifest lists it")
         if not files.is_file_of(path, size):
             return Survey(file, rejected=f"has {files.size(path):,} bytes where {size:,} were written")
-        return Survey(file, math.ceil(images / _PART_RECORDS) or 1, images, self.form.bands, self.form.dtype)
+        parts, pixels = math.ceil(images / _PART_RECORDS) or 1, images * self.resolution**2
+        return Survey(file, parts, images, self.form.bands, self.form.dtype, pixels)
 
     def agree(self, surveys: Sequence[Survey]) -> Form:
         return self.form
@@ -92,11 +93,10 @@ class Records:
                 at = record.place
                 yield Tile(key, record.image, at.scene, at.row, at.column, label, bounds=at.bounds, crs=at.crs)
 
-    def sample(self, file: str, side: int, form: Form) -> np.ndarray:
-        every = math.ceil(self._shard(file)[1] / _SAMPLED_RECORDS)
-        images = [record.image for _, record in self._records(file, 0, -1, every)]
-        stride = max(1, math.ceil(self.resolution * math.sqrt(len(images)) / side))
-        return np.concatenate([image[::stride, ::stride].reshape(-1, image.shape[-1]) for image in images])
+    def sample(self, file: str, every: int, form: Form) -> np.ndarray:
+        images, stride = squares.thinning(every)
+        found = self._records(file, 0, -1, images)
+        return np.concatenate([squares.thinned(record.image, stride) for _, record in found])
 
     @property
     def _files(self) -> list[str]:

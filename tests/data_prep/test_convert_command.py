@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep import command_line
 from data_prep.conversion import convert
 from data_prep.job import Job
 
@@ -104,6 +105,17 @@ def test_wrong_use_is_exit_code_2_and_one_line(images, tmp_path, options, messag
     assert wrong.stdout == ""
     assert not (tmp_path / "out").exists()
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_want_of_memory_is_exit_code_1_and_one_line(capsys, monkeypatch):
+    def main() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(command_line.flags, "FLAGS", lambda arguments: arguments[:1])
+    with pytest.raises(SystemExit) as left:
+        command_line.run(main)
+    assert left.value.code == 1
+    assert "needs more memory than there is" in capsys.readouterr().err
 
 
 def test_bad_files_past_the_limit_are_exit_code_2(images, tmp_path):

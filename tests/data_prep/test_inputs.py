@@ -66,6 +66,11 @@ def test_patterns_and_files_are_named_from_their_fixed_folder_on(photos, monkeyp
     assert all(Path(inputs.root(given), name).is_file() for name in expected)
 
 
+@pytest.mark.parametrize("given, expected", [("notes.txt", ["notes.txt"]), ("*.txt", ["notes.txt"]), (".", [])])
+def test_a_suffix_that_is_spelled_is_meant(photos, given, expected):
+    assert [name for name, _ in inputs.listing(f"{photos}/{given}", (".gif",)).files] == expected
+
+
 def test_a_folder_with_wild_characters_in_its_name_is_a_folder(tmp_path):
     (tmp_path / "data [2020]").mkdir()
     (tmp_path / "data [2020]/a.png").write_bytes(b"a")

@@ -46,6 +46,8 @@ from progan_tf.errors import InputError
         ({"stride": 8, "fit": "crop"}, "stride 8 has no meaning with fit crop"),
         ({"grid_pattern": "{row}_{column}.png", "fit": "crop"}, "with grid_pattern images touch each other"),
         ({"grid_pattern": "{row}_{column}.png", "stride": 128}, "with grid_pattern images touch each other"),
+        ({"grid_pattern": "{row}_{column}.tif", "resolution_m": 10.0}, "with grid_pattern images touch each other"),
+        ({"beam_args": "--runner=FlinkRunner"}, "beam_args --runner=FlinkRunner without engine beam"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_refused_by_name(wrong, message):
@@ -82,7 +84,13 @@ def test_the_folder_one_is_in_has_its_own_name(tmp_path, monkeypatch):
 def test_the_recipe_tells_what_comes_out_not_where_or_how():
     job = Job("in", "out", splits=(("train", 8.0), ("test", 2.0)))
     assert json.loads(json.dumps(job.recipe())) == job.recipe()
-    for how in ({"workers": 3}, {"engine": "beam"}, {"beam_args": "--x"}, {"max_bad_fraction": 0.5}, {"output": "b"}):
+    for how in (
+        {"workers": 3},
+        {"engine": "beam"},
+        {"engine": "beam", "beam_args": "--x"},
+        {"max_bad_fraction": 0.5},
+        {"output": "b"},
+    ):
         assert dataclasses.replace(job, **how).recipe() == job.recipe()
     assert dataclasses.replace(job, input="elsewhere/in").recipe() == job.recipe()
     for what in (

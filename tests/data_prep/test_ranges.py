@@ -1,5 +1,6 @@
 """Ranges that become black and white, against NumPy on the same pixels."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def save(root: Path, count: int = 5, side: int = 40) -> np.ndarray:
 def choose(root: Path, form: Form = RGB, **options) -> tuple[Scaling | None, dict[str, str]]:
     job = Job(input=str(root), output="out", resolution=8, **{"workers": 1} | options)
     source = Folder.of(job)
-    usable = [file for file, _ in source.listing().files]
+    usable = [source.survey(file) for file, _ in source.listing().files]
     return ranges.choose(job, source, form, usable, local.run, Silent)
 
 
@@ -62,6 +63,17 @@ def test_of_large_images_an_even_sample_is_taken(tmp_path):
     assert scaling.high == pytest.approx((249.9,) * 3, abs=1)
 
 
+def test_every_pixel_counts_the_same_whatever_the_size_of_its_file(tmp_path):
+    """One large bright image among small dark ones is most of the data."""
+    rng = np.random.default_rng(0)
+    images = [rng.integers(150, 250, (2600, 2600), np.uint8), *rng.integers(0, 60, (3, 130, 130), np.uint8)]
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{number}.png", compress_level=1)
+    scaling, _ = choose(tmp_path, Form(("grey",), (0,), "uint8"), scaling="bands")
+    expected = np.percentile(np.concatenate([image.ravel() for image in images]), (2, 98))
+    assert (*scaling.low, *scaling.high) == pytest.approx(tuple(expected), abs=1)
+
+
 def test_a_given_range_is_taken_for_all_bands_or_each(tmp_path):
     save(tmp_path, count=1)
     assert choose(tmp_path, value_range=(1.0, 9.0))[0] == Scaling("range", (1.0,) * 3, (9.0,) * 3)
@@ -76,8 +88,12 @@ def test_pixels_of_the_right_type_stay_as_they_are_unless_asked(tmp_path):
     assert choose(tmp_path) == (None, {})
     assert choose(tmp_path, dtype="uint16", scaling="none") == (None, {})
     assert choose(tmp_path, dtype="uint16")[0].mode == "bands"
+    deep = Form(RGB.bands, (0, 1, 2), "uint16")
+    assert choose(tmp_path, deep, dtype="uint16", scaling="none") == (None, {})
+    assert choose(tmp_path, deep, dtype="uint16")[0].mode == "bands"
+    assert choose(tmp_path, dataclasses.replace(deep, ready=True), dtype="uint16") == (None, {})
     with pytest.raises(InputError, match="uint16 values do not fit uint8 unscaled; set --scaling=bands, or --dtype"):
-        choose(tmp_path, Form(RGB.bands, (0, 1, 2), "uint16"), scaling="none")
+        choose(tmp_path, deep, scaling="none")
 
 
 def test_a_constant_band_is_refused_by_its_name_and_value(tmp_path):
@@ -105,6 +121,8 @@ def test_where_all_files_prove_bad_there_is_no_range(tmp_path):
     save(tmp_path, count=1)
     path = tmp_path / "0.png"
     path.write_bytes(path.read_bytes()[:-1000])
-    assert Folder.of(Job(str(tmp_path), "out", resolution=8)).survey("0.png") == Survey("0.png", 1, 25, RGB.bands)
+    assert Folder.of(Job(str(tmp_path), "out", resolution=8)).survey("0.png") == Survey(
+        "0.png", 1, 25, RGB.bands, pixels=1600
+    )
     with pytest.raises(InputError, match=r"no image that can be read \(first 0.png: "):
         choose(tmp_path, scaling="bands")

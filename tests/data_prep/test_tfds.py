@@ -92,6 +92,37 @@ class MixedScenes(tfds.core.GeneratorBasedBuilder):
             yield number, {"image": image}
 
 
+def reflectances(number: int, dtype: str) -> np.ndarray:
+    values = np.random.default_rng(number).normal(1000, 300, (16, 16, 13)).astype(dtype)
+    if dtype == "float32":
+        values[0, :number, 5] = np.nan
+    return values
+
+
+class TensorScenes(tfds.core.GeneratorBasedBuilder):
+    """Eight labelled images of thirteen bands that are no images to TFDS but tensors, as many bands must be."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name) for name in ("float32", "uint16", "int16")]  # noqa: RUF012
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        features = {
+            "filename": tfds.features.Text(),
+            "sentinel2": tfds.features.Tensor(shape=(16, 16, 13), dtype=np.dtype(self.builder_config.name)),
+            "place": tfds.features.Tensor(shape=(2,), dtype=np.float32),
+            "label": tfds.features.ClassLabel(names=CLASSES),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        for number in range(8):
+            image = reflectances(number, self.builder_config.name)
+            yield number, {"filename": "x", "sentinel2": image, "place": [0.0, 1.0], "label": number % 2}
+
+
 class Unreachable(tfds.core.GeneratorBasedBuilder):
     """A dataset whose server is gone."""
 
@@ -109,15 +140,15 @@ class Unreachable(tfds.core.GeneratorBasedBuilder):
 
 
 class Floats(tfds.core.GeneratorBasedBuilder):
-    """Nothing of ours: two images, neither called image, one of real numbers."""
+    """Nothing of ours: two images, neither called image, or real numbers of 64 bits."""
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name) for name in ("two", "real")]  # noqa: RUF012
 
     def _info(self) -> tfds.core.DatasetInfo:
-        features = {"height": tfds.features.Image(shape=(8, 8, 1), dtype=np.float32)}
+        features = {"height": tfds.features.Tensor(shape=(8, 8, 1), dtype=np.float64)}
         if self.builder_config.name == "two":
-            features["before"] = tfds.features.Image(shape=(8, 8, 3))
+            features = {name: tfds.features.Image(shape=(8, 8, 3)) for name in ("height", "before")}
         return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
 
     def _split_generators(self, dl_manager):
@@ -214,6 +245,30 @@ def test_four_bands_of_sixteen_bits_are_kept_under_another_name_of_the_feature(d
     assert sorted(map(bytes, read)) == sorted(map(bytes, originals))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint16", "int16"])
+def test_tensors_are_images_where_there_are_no_others(data_dir, dtype):
+    found = source(data_dir, f"tensor_scenes/{dtype}", labels="source")
+    (name,) = (name for name, _ in found.listing().files)
+    survey = found.survey(name)
+    assert (survey.bands[12], survey.dtype, survey.pixels) == ("band 13", dtype, 8 * 16 * 16)
+    read = {tile.pixels.tobytes(): tile for tile in tiles(found)}
+    for number in range(8):
+        tile = read[reflectances(number, dtype).tobytes()]
+        assert tile.label == CLASSES[number % 2]
+        if dtype == "float32":
+            np.testing.assert_array_equal(tile.valid, np.isfinite(tile.pixels).all(axis=-1))
+    assert len(found.sample(name, 1, None)) == 8 * 16 * 16 - (sum(range(8)) if dtype == "float32" else 0)
+
+
+def test_tensors_are_scaled_as_scenes_are(data_dir, tmp_path):
+    report = convert(job(data_dir, "tensor_scenes/float32", tmp_path / "out", fit="resize", resolution=8))
+    dataset = report.manifest
+    assert (dataset.channels, dataset.dtype, dataset.source["dropped"]["nodata"]) == (13, "uint8", 7)
+    values = np.concatenate([reflectances(number, "float32").reshape(-1, 13) for number in range(8)])
+    low, high = np.percentile(values[np.isfinite(values).all(axis=-1)], (2, 98), axis=0)
+    np.testing.assert_allclose((dataset.scaling["low"], dataset.scaling["high"]), (low, high), rtol=1e-6)
+
+
 @pytest.mark.parametrize("fit, count", [("tile", 3 + 6 + 9 + 12), ("crop", 4), ("resize", 4)])
 def test_images_of_any_size_become_squares(data_dir, fit, count):
     found = tiles(source(data_dir, "mixed_scenes/sound", resolution=8, fit=fit))
@@ -221,14 +276,22 @@ def test_images_of_any_size_become_squares(data_dir, fit, count):
     assert len(found) == count
 
 
+def test_images_of_unknown_size_are_weighed_by_the_first(data_dir):
+    found = source(data_dir, "mixed_scenes/sound", resolution=8)
+    ((name, _),) = found.listing().files
+    first, *_ = (image for _, image, _ in found._images(name))
+    assert found.survey(name).pixels == 4 * first[..., 0].size
+
+
 def test_samples_are_pixels_of_the_images_spread_over_the_slice(data_dir):
     found = source(data_dir)
     ((name, _),) = found.listing().files
     form = found.agree([found.survey(name)])
-    everything = found.sample(name, 1000, form)
+    everything = found.sample(name, 1, form)
     assert everything.shape == (20 * 16 * 16, 3)
     assert everything.sum() == sum(int(pixels(number).sum()) for number in range(20))
-    assert 16 <= len(found.sample(name, 10, form)) <= 200
+    assert len(found.sample(name, 2, form)) == 20 * 16 * 16 // 4
+    assert len(found.sample(name, 16, form)) == 3 * 3 * 3  # of every eighth image every sixth pixel each way
 
 
 # Whole conversions
@@ -316,7 +379,7 @@ def test_a_split_that_is_no_folder_is_an_input_error(image_folder, split):
         ("small_scenes", {"tfds_split": "train[:21]"}, r"tfds_split train\[:21\]: .*incompatible with 20 examples"),
         ("deep_scenes", {"labels": "source"}, "no feature label with names of classes; set --labels=none"),
         ("floats/two", {}, "no feature image, nor a single one of images: .*before, height|height, before"),
-        ("floats/real", {}, r"has float32 images \(8, 8, 1\); uint8 and uint16 ones are read"),
+        ("floats/real", {}, r"has float64 images \(8, 8, 1\); uint8, uint16, int16, float32 ones"),
         ("folder=/nowhere/at/all", {}, "input /nowhere/at/all is not there"),
         ("small_scenes", {"labels": "folders"}, "labels folders is not for tfds input"),
         ("small_scenes", {"bands": ("1",)}, "bands is for raster input"),
