@@ -5,6 +5,7 @@ ready. What is computed must not depend on that order.
 """
 
 import concurrent.futures.process
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -17,6 +18,8 @@ from typing import TypeVar
 from progan_tf.errors import Failed
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
+
+_STOPS = (signal.SIGINT, signal.SIGTERM)  # sent to the whole group by terminals: the parent decides
 
 
 def run(
@@ -40,7 +43,8 @@ def run(
     pool = concurrent.futures.ProcessPoolExecutor(workers, context, initializer=_start, initargs=(their_end, prepare))
     try:
         items = iter(items)
-        running = {pool.submit(function, item) for item in itertools.islice(items, 2 * workers)}
+        with _stops_held_back():
+            running = {pool.submit(function, item) for item in itertools.islice(items, 2 * workers)}
         while running:
             done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
             running |= {pool.submit(function, item) for item in itertools.islice(items, len(done))}
@@ -57,6 +61,16 @@ def run(
         their_end.close()
 
 
+@contextlib.contextmanager
+def _stops_held_back() -> Iterator[None]:
+    """Signals to stop wait meanwhile, and processes started here hold them back until they can ignore them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start(lifeline: Connection, prepare: Callable[[], None] | None) -> None:
     """Ties this worker to its parent: however that ends, the system closes the other end of `lifeline`."""
 
@@ -64,8 +78,9 @@ def _start(lifeline: Connection, prepare: Callable[[], None] | None) -> None:
         lifeline.poll(None)
         os._exit(1)
 
-    for stop in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group by terminals: the parent decides
+    for stop in _STOPS:
         signal.signal(stop, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     threading.Thread(target=wait, daemon=True).start()
     if prepare:
         prepare()

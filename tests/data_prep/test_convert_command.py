@@ -167,6 +167,20 @@ def wait_until(condition) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds worker processes by /proc")
+def test_interrupted_while_workers_start_it_is_one_line(images, tmp_path):
+    """Ctrl-C goes to the workers as well, which have not got so far as to leave it to their parent."""
+    process = subprocess.Popen(
+        command(input=images, output=tmp_path / "out", resolution=64, workers=2),
+        cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    wait_until(lambda: len(children(process.pid)) >= 2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, complaint = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 75
+    assert complaint == "convert: interrupted; the same command takes the work up again\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds worker processes by /proc")
 def test_stopped_killed_while_cutting_and_while_writing_then_finished_gives_the_same_bytes(images, tmp_path):
     output = tmp_path / "out"
     options = {"input": images, "output": output, "name": "noise", "resolution": 64, "shards": 64, "workers": 2}
