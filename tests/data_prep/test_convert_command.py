@@ -167,13 +167,15 @@ def wait_until(condition) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds worker processes by /proc")
-def test_interrupted_while_workers_start_it_is_one_line(images, tmp_path):
+@pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3])
+def test_interrupted_while_workers_start_it_is_one_line(images, tmp_path, seconds):
     """Ctrl-C goes to the workers as well, which have not got so far as to leave it to their parent."""
     process = subprocess.Popen(
         command(input=images, output=tmp_path / "out", resolution=64, workers=2),
         cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     wait_until(lambda: len(children(process.pid)) >= 2)
+    time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
     _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 75
