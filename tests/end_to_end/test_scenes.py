@@ -134,7 +134,7 @@ def test_empty_splits_are_told_with_a_remedy_that_fills_them(scenes, tmp_path):
 
 
 def test_landsat_in_16_bits_is_the_file_to_the_byte(scenes, tmp_path):
-    flags = ("--nodata=0", "--bands=3,2,1", "--dtype=uint16", "--min_valid_fraction=0.5")
+    flags = ("--nodata=0", "--bands=3,2,1", "--dtype=uint16", "--scaling=none", "--min_valid_fraction=0.5")
     dataset, found = converted(scenes / LANDSAT, tmp_path / "out", *flags)
     assert (dataset.dtype, dataset.scaling) == ("uint16", None)
     assert len(found["train"]) > 38
@@ -143,7 +143,7 @@ def test_landsat_in_16_bits_is_the_file_to_the_byte(scenes, tmp_path):
 
 
 def test_overlapping_mosaics_share_no_ground_between_splits(scenes, tmp_path):
-    flags = ("--resolution=64", "--splits=train:50,test:50", "--split_cell_km=60", "--dtype=uint16")
+    flags = ("--resolution=64", "--splits=train:50,test:50", "--split_cell_km=60", "--dtype=uint16", "--scaling=none")
     dataset, found = converted(scenes / "riotiler_*.tif", tmp_path / "out", *flags)
     check_splits(found, 3, "EPSG:32618")
     assert dataset.source["dropped"]["split border"] > 0
