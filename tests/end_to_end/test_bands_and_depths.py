@@ -17,10 +17,7 @@ from progan_tf.data.scaling import Scaling
 from progan_tf.export import description as descriptions
 from tests import datasets
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 SETTINGS = {
     "network.latent_size": 8,
@@ -80,21 +77,28 @@ class Made:
 
 
 @pytest.fixture(scope="module", params=CASES, ids=CASES)
-def made(request, tmp_path_factory) -> Made:
-    """A folder with data, a run, a model and images of it in every format."""
+def given(request, tmp_path_factory) -> Made:
+    """A folder with data alone."""
     case, folder = CASES[request.param], tmp_path_factory.mktemp("made")
     data = datasets.write(folder / "data", images(case))
     scaling = Scaling("range", (-1.0,) * len(case.bands), tuple(1.0 + i for i in range(len(case.bands))))
     manifest = manifests.load(str(data))
     named = dataclasses.replace(manifest, bands=case.bands, display_bands=case.shown, scaling=scaling.as_dict())
     datasets.save_manifest(named, data)
+    return Made(case, folder, scaling)
+
+
+@pytest.fixture(scope="module")
+def made(given) -> Made:
+    """The folder with a run, a model and images of it in every format besides."""
+    folder, data = given.folder, given.folder / "data"
     settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
     run("train", *settings, data_dir=data, run_dir=folder / "run", preset="official_1gpu")
     run("export", run_dir=folder / "run", output=folder / "model")
     run("generate", "--grid", model=folder / "model", output=folder / "png", num=3)
     run("generate", model=folder / "model", output=folder / "geotiff", num=8, format="geotiff")
     run("generate", "--physical", model=folder / "model", output=folder / "npy", num=3, format="npy")
-    return Made(case, folder, scaling)
+    return given
 
 
 def as_seen(pixels: np.ndarray, case: Case) -> np.ndarray:
@@ -113,18 +117,20 @@ def cells(grid: np.ndarray) -> np.ndarray:
     return grid.reshape(rows, 16, columns, 16, -1).swapaxes(1, 2).reshape(rows * columns, 16, 16, -1)
 
 
-def test_training_reads_every_bit(made):
-    batch, _ = next(pipeline.read(pipeline.open_dataset(str(made.folder / "data")), 4, 64))
-    written = {tile.tobytes() for tile in images(made.case)}
+def test_training_reads_every_bit(given):
+    batch, _ = next(pipeline.read(pipeline.open_dataset(str(given.folder / "data")), 4, 64))
+    written = {tile.tobytes() for tile in images(given.case)}
     assert {np.ascontiguousarray(tile).tobytes() for tile in batch} == written
 
 
+@pytest.mark.slow
 def test_the_grid_of_reals_shows_the_display_bands(made):
     reals = cells(read_png(made.folder / "run" / "samples" / "reals.png"))
     seen = {tile.tobytes() for tile in as_seen(images(made.case), made.case)}
     assert len(reals) == 8 and {tile.tobytes() for tile in reals} <= seen
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_the_sample_grid(made):
     newest = sorted((made.folder / "run" / "samples").glob("kimg_*.png"))[-1]
     (events,) = (made.folder / "run" / "tensorboard").glob("*tfevents*")
@@ -136,12 +142,14 @@ def test_tensorboard_shows_the_sample_grid(made):
     assert shown.std() > 1
 
 
+@pytest.mark.slow
 def test_the_model_says_what_it_is(made):
     model = descriptions.read(made.folder / "model" / "1")
     assert (model.dtype, tuple(model.bands), tuple(model.display_bands)) == dataclasses.astuple(made.case)
     assert Scaling.from_dict(model.scaling) == made.scaling
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_every_format_holds_the_same_image(made, seed):
     case, stem = made.case, f"seed_{seed:06d}"
@@ -159,6 +167,7 @@ def test_every_format_holds_the_same_image(made, seed):
     assert len({pixels[..., band].tobytes() for band in range(len(case.bands))}) == len(case.bands)
 
 
+@pytest.mark.slow
 def test_generated_images_of_sixteen_bits_use_the_lower_eight(made):
     if made.case.dtype == "uint8":
         return
@@ -167,6 +176,7 @@ def test_generated_images_of_sixteen_bits_use_the_lower_eight(made):
     assert np.unique(pixels & 255).size > 128
 
 
+@pytest.mark.slow
 def test_a_served_png_shows_the_display_bands(made):
     signatures = tf.saved_model.load(str(made.folder / "model" / "1")).signatures
     served = signatures["png_from_seed"](seed=tf.range(3, dtype=tf.int64), truncation=tf.ones([3]))["png_bytes"]
