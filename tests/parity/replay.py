@@ -5,6 +5,7 @@ takes any such file: other sizes, widths, labels, group sizes.
 """
 
 import ast
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ def replay(path: str | Path, early: dict[int, tuple[str, ...]] | None = None) ->
     """Everything the golden file at `path` holds, computed here; inputs come back as they went through the networks.
 
     `early` names, by iteration, biases that the golden run read too late (`race.py`). Left out, it is what is on record
-    for a file of this name, and nothing for any other; with `{}` the step is the production step untouched.
+    for a file of these bytes, and nothing for any other; with `{}` the step is the production step untouched.
     """
     with np.load(path, allow_pickle=False) as file:
         golden = {name: file[name] for name in file.files}
@@ -41,9 +42,13 @@ def replay(path: str | Path, early: dict[int, tuple[str, ...]] | None = None) ->
     result |= _weights("init", networks)
     for lod in settings["lods"]:
         result |= _evaluate(networks, config, lod, golden)
-    result |= _train(networks, config, settings, golden, EARLY.get(Path(path).name, {}) if early is None else early)
+    result |= _train(networks, config, settings, golden, _on_record(path) if early is None else early)
     result |= _weights("final", networks) | _named("final_ema/G", networks.averaged, _values(networks.averaged))
     return result
+
+
+def _on_record(path: str | Path) -> dict[int, tuple[str, ...]]:
+    return EARLY.get(hashlib.sha256(Path(path).read_bytes()).hexdigest(), {})
 
 
 def _config(settings: dict, golden: dict[str, np.ndarray]) -> Config:

@@ -21,8 +21,10 @@ def dataset(tmp_path_factory) -> Path:
 
 def run(script: str, output: Path, *arguments: object) -> dict[str, np.ndarray]:
     """What a script of this folder, a process of its own with two virtual devices, writes to `output`."""
-    words = [sys.executable, str(Path(__file__).with_name(script)), str(output), *map(str, arguments)]
-    finished = subprocess.run(words, capture_output=True, text=True, check=False)
+    words = [sys.executable, "-m", f"tests.training.{script}", str(output), *map(str, arguments)]
+    # From the root, so that it computes with this project and not with another that may be installed.
+    root = Path(__file__).parents[2]
+    finished = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr[-2000:]
     with np.load(output) as file:
         return {name: file[name] for name in file.files}
@@ -30,7 +32,7 @@ def run(script: str, output: Path, *arguments: object) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize(("level", "fading", "labels"), [(2, 0, 0), (3, 1, 1)])
 def test_two_virtual_devices_agree_with_one(dataset, tmp_path, level, fading, labels):
-    result = run("two_replicas.py", tmp_path / "result.npz", dataset, level, fading, labels)
+    result = run("two_replicas", tmp_path / "result.npz", dataset, level, fading, labels)
     assert (result["one/replicas"], result["mirrored/replicas"]) == (1, 2)
     names = [name.removeprefix("one/") for name in result if name.startswith("one/") and "replicas" not in name]
     weights = [name for name in names if name.startswith(("generator", "discriminator", "averaged"))]
@@ -42,7 +44,7 @@ def test_two_virtual_devices_agree_with_one(dataset, tmp_path, level, fading, la
 
 
 def test_nan_on_one_replica_is_learnt_from_on_none(tmp_path):
-    result = run("nan_on_one_replica.py", tmp_path / "result.npz")
+    result = run("nan_on_one_replica", tmp_path / "result.npz")
 
     def after(number: int, replica: int) -> dict[str, bytes]:
         prefix = f"{number}/{replica}/"
