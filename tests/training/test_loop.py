@@ -13,11 +13,11 @@ from progan_tf.training.state import Networks
 from tests import datasets
 
 CONFIG = Config(
-    network=NetworkConfig(resolution=8, channels=3, latent_size=4, fmap_base=64, fmap_max=4),
+    network=NetworkConfig(resolution=8, channels=4, latent_size=4, fmap_base=64, fmap_max=4),
     training=TrainingConfig(shuffle_mb=1),
 )
-# 8 x 8 pixels of which every four are one, so that nothing is rounded at 4 x 4, whatever the dtype.
-IMAGES = datasets.landscape(16, 4).repeat(2, axis=1).repeat(2, axis=2)
+# Four bands of 8 x 8 pixels of which every four are one, so that nothing is rounded at 4 x 4, whatever the dtype.
+IMAGES = datasets.landscape(16, 4).repeat(2, axis=1).repeat(2, axis=2)[..., [0, 1, 2, 1]]
 FAST, SLOW = (Phase(level=2, alpha=1.0, batch_size=8, learning_rate=rate) for rate in (4e-3, 5e-4))
 
 
