@@ -16,7 +16,7 @@ from data_prep.sources.remote_file import RemoteFile
 from data_prep.sources.source import NO_MEMORY
 from progan_tf.errors import InputError
 
-MOST_BYTES = 64 << 20  # of pixels held at once
+MOST_BYTES = 32 << 20  # of pixels held at once
 
 Pixels = tuple[np.ndarray, np.ndarray | None]  # values [C, H, W], and which of them hold data [H, W], None: all
 

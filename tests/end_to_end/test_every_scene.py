@@ -11,7 +11,7 @@ from data_prep import inspection
 from progan_tf import config as configs
 from progan_tf import presets
 from progan_tf.data import manifest, pipeline
-from progan_tf.training import strategy, trainer
+from progan_tf.training import run_directory, strategy, trainer
 from progan_tf.training.actions import metrics_log
 
 pytest.importorskip("rasterio", reason="scenes are read by rasterio")
@@ -100,6 +100,6 @@ def test_four_bands_and_sixteen_bits_train_for_2_kimg(case, scenes, tmp_path):
 
 def check_run(folder: Path) -> None:
     """All steps of 2 kimg counted, with finite losses."""
-    ticks = metrics_log.read(folder / metrics_log.FILENAME)
+    ticks = run_directory.read_metrics(folder)
     assert ticks[-1]["images"] >= 2000
     assert {tick["skipped_steps"] for tick in ticks} == {0}

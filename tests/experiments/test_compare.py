@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import compare
 from progan_tf import config as configs
 from progan_tf.config import Config
-from progan_tf.training import best
+from progan_tf.training import best, run_directory
 
 
 def figure(
@@ -67,7 +66,7 @@ def test_runs_that_cannot_be_compared_are_told_apart(tmp_path):
 
 
 def test_a_metric_that_is_to_be_high_is_best_at_its_floor_too(tmp_path):
-    lines = compare._evaluations(write_run(tmp_path / "a", {1: 0.1, 2: 0.7, 3: 0.4}, name="recall", floor=0.8))
+    lines = run_directory.read_metrics(write_run(tmp_path / "a", {1: 0.1, 2: 0.7, 3: 0.4}, name="recall", floor=0.8))
     assert best.best_line(lines, "recall")["kimg"] == 2
 
 

@@ -119,7 +119,7 @@ def test_scenes_give_tiles_that_hold_data_everywhere(tmp_path):
         different = np.where(scene > 0, scene ^ number, 0)
         write_tif(tmp_path / "scenes" / f"{number}.tif", different, [f"B{band}" for band in range(13)], nodata=0)
     given = str(tmp_path / "scenes")
-    wanted = converted(tmp_path / "scenes", tmp_path / "data", resolution=8, dtype="uint16")
+    wanted = converted(tmp_path / "scenes", tmp_path / "data", resolution=8, dtype="uint16", scaling="none")
     whole = image_sets.open_images(given, resolution=8, folder=tmp_path)
     assert by_key(whole) == wanted
     assert 2 * 8 * 11 > len(whole) > 80

@@ -40,14 +40,11 @@ class Seen:
     steps: tuple[int, int]
 
 
-class Recorder:
-    """An action that keeps what it sees."""
+class Recorder(trainer.Action):
+    """Keeps what it sees."""
 
     def __init__(self):
         self.seen: list[Seen] = []
-
-    def start(self, networks, progress):
-        pass
 
     def tick(self, networks, tick):
         optimizers = (networks.g_optimizer, networks.d_optimizer)
@@ -86,7 +83,7 @@ def test_checkpoints_are_written_by_the_clock_between_ticks(dataset, tmp_path, m
 
     def watch(progress) -> bool:
         """Asked after every call of 32 images, before what that call may save."""
-        path = checkpoints.newest(tmp_path / "run" / "checkpoints")
+        path = checkpoints.newest_whole(tmp_path / "run" / "checkpoints")
         newest.append(path and checkpoints.load_progress(path).images)
         return False
 

@@ -9,6 +9,7 @@ from progan_tf.data import pipeline
 from progan_tf.schedule import Phase
 from progan_tf.training.actions.sample_grid import SampleGrid
 from progan_tf.training.progress import Progress
+from progan_tf.training.sampler import Sampler
 from progan_tf.training.state import Networks
 from progan_tf.training.trainer import Tick
 from tests import datasets
@@ -34,13 +35,13 @@ def networks() -> Networks:
 @pytest.fixture
 def draw(dataset, networks, tmp_path):
     """The pictures of a run's ticks, each a function of the tick's number: uint8 [2 * 8, 3 * 8, 3]."""
-    grids = SampleGrid(tmp_path / "samples", CONFIG, dataset)
+    grids = SampleGrid(tmp_path / "samples", CONFIG, dataset, Sampler(CONFIG.network, "uint8"))
     grids.start(networks, Progress())
 
     def tick(number: int) -> np.ndarray:
         images = 1000 * (number + 1)
         grids.tick(networks, Tick(number, images, Phase(2, 1.0, 8, 0.001), {}, 0, 1.0, 1.0, 1.0, 1.0))
-        picture = np.asarray(Image.open(tmp_path / "samples" / f"kimg_{images / 1000:09.1f}.png"))
+        picture = np.asarray(Image.open(tmp_path / "samples" / f"kimg_{images / 1000:011.3f}.png"))
         np.testing.assert_array_equal(picture, grids.latest)
         return picture
 
