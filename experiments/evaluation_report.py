@@ -154,30 +154,30 @@ def talk_tables(
                 six_rows.ssim_rows(real, generated, talk2019_range=talk, advance=shown.advance, **drawing)
                 for talk in (False, True)
             )
-        columns = {"SSIM": ours, "as in the talk": mistaken, "the talk": six_rows.TALK_SSIM}
+        columns = {"SSIM": ours, "as in the talk": mistaken, "the talk": tuple(map(str, six_rows.TALK_SSIM))}
         caption = f"SSIM of two real and two generated samples of {size} images"
         found.append(_table("The talk's SSIM table", caption, columns, 4, _SSIM_NOTES))
     if size >= 2 and features is not None:
         with progress("table of fid", _REPEATS * len(six_rows.ROWS), "comparisons") as shown:
             rows = six_rows.fid_rows(*features, advance=shown.advance, **drawing)
         above = [row.mean - rows[0].mean for row in rows]
-        columns = {"FID": rows, "above real / real": above, "the talk": six_rows.TALK_FID}
+        columns = {"FID": rows, "above real / real": above, "the talk": tuple(map(str, six_rows.TALK_FID))}
         caption = f"Fréchet distance of the same samples of {size} images, seen by {seen_by}"
         found.append(_table("The talk's FID table", caption, columns, 1, _FID_NOTES))
     return tuple(found)
 
 
 def _table(
-    title: str, caption: str, columns: Mapping[str, Sequence[Row | float]], places: int, notes: tuple[str, ...]
+    title: str, caption: str, columns: Mapping[str, Sequence[Row | float | str]], places: int, notes: tuple[str, ...]
 ) -> Table:
     cells = [[_cell(value, places) for value in column] for column in columns.values()]
     return Table(title, caption, ("", *columns), tuple(zip(six_rows.ROWS, *cells, strict=True)), notes)
 
 
-def _cell(value: Row | float, places: int) -> str:
+def _cell(value: Row | float | str, places: int) -> str:
     if isinstance(value, Row):
         return f"{value.mean:.{places}f} ± {value.deviation:.{places}f}"
-    return f"{value:.{places}f}"
+    return value if isinstance(value, str) else f"{value:.{places}f}"
 
 
 def numbers(contents: Contents) -> dict[str, Any]:
