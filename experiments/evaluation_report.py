@@ -9,23 +9,22 @@ import numpy as np
 
 import progan_tf
 from data_prep.progress import Progress, Silent
+from experiments.neighbours import neighbours
 from experiments.openlab_2019 import paradox, six_rows
 from experiments.openlab_2019.six_rows import Row
-from progan_tf.metrics import birthday, evaluation, reading, ssim, symmetries
+from progan_tf.metrics import birthday, evaluation, reading, ssim
 from progan_tf.metrics.birthday import Pair
 from progan_tf.metrics.evaluation import Figure
 from progan_tf.metrics.figures import EMBEDDED_SIDE, coarse
 from progan_tf.metrics.images import Images
 from progan_tf.metrics.memorization import Memorization
 from progan_tf.metrics.metric import Extractor
-from progan_tf.metrics.pictures import Neighbour
 from progan_tf.metrics.report import NEIGHBOURS, Closest, Contents, Table
 from progan_tf.metrics.verdicts import Verdicts
 
 _SAMPLE, _REPEATS = 100, 10
 _PAIRS = {"generated": 24, "real": 6}  # shown, of all samples together or one of each
 _BY_FEATURES = 6
-_ROWS = 64  # images whose nearest real ones are looked for at once
 
 _SSIM_NOTES = (
     "Mean and standard deviation over ten draws of the samples; image i of one is compared with image i of the other. "
@@ -76,7 +75,7 @@ def contents(
         figures=tuple(figures),
         tables=talk_tables(reference, sample, features, extractor.name if extractor else "", progress),
         closest=closest,
-        neighbours=neighbours(sample, sorted(members), real, progress),
+        neighbours=neighbours(sample, members, real, progress),
         distances=distances if distances and math.isfinite(distances.share) else None,
         points=features or (coarse(reference), coarse(sample)),
         space=f"features of {extractor.name}" if extractor else f"pixels at {EMBEDDED_SIDE} x {EMBEDDED_SIDE}",
@@ -117,21 +116,6 @@ def closest_pairs(
         near = birthday.closest_pairs(generated[:size], _BY_FEATURES, by="feature_distance", features=features[:size])
         closest.insert(1, Closest("closest_features", "Generated, closest by features", generated, near))
     return tuple(closest)
-
-
-def neighbours(
-    images: Images, members: Sequence[int], real: Images, progress: type[Progress] = Silent
-) -> dict[int, Neighbour]:
-    """The real image nearest to each of some images, by their numbers."""
-    found = {}
-    with progress("nearest real images", len(members), "images") as shown:
-        for start in range(0, len(members), _ROWS):
-            some = members[start : start + _ROWS]
-            near = symmetries.nearest(images.pixels[some], real.pixels)
-            columns = zip(near.index.tolist(), near.symmetry.tolist(), near.mse.tolist(), strict=True)
-            found |= {member: Neighbour(*column) for member, column in zip(some, columns, strict=True)}
-            shown.advance(len(some))
-    return found
 
 
 def talk_tables(
