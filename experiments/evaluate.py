@@ -70,7 +70,13 @@ _DUPLICATE_THRESHOLD = flags.DEFINE_float(
 
 def main() -> None:
     command_line.stop_on_sigterm()
+    from progan_tf.metrics import registry, verdicts
+
     names, output = [name.strip() for name in _METRICS.value.split(",") if name.strip()], Path(_OUTPUT.value)
+    # What is wrong with the flags is told before TensorFlow is loaded.
+    known = verdicts.read(Path(_VERDICTS.value)) if _VERDICTS.value else {}
+    extractor = _open_extractor() if registry.needs_extractor(names) else None
+
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -79,10 +85,8 @@ def main() -> None:
     quietly.import_tensorflow()
     from experiments import evaluation_report
     from experiments.image_sets import open_images, open_pair
-    from progan_tf.metrics import evaluation, registry, report, verdicts
+    from progan_tf.metrics import evaluation, report
 
-    known = verdicts.read(Path(_VERDICTS.value)) if _VERDICTS.value else {}
-    extractor = _open_extractor() if registry.needs_extractor(names) else None
     common = {
         "split": _SPLIT.value, "resolution": _RESOLUTION.value, "seed": _SEED.value, "folder": output,
         "progress": Progress,

@@ -9,23 +9,22 @@ import numpy as np
 
 import progan_tf
 from data_prep.progress import Progress, Silent
+from experiments.neighbours import neighbours
 from experiments.openlab_2019 import paradox, six_rows
 from experiments.openlab_2019.six_rows import Row
-from progan_tf.metrics import birthday, evaluation, reading, ssim, symmetries
+from progan_tf.metrics import birthday, evaluation, reading, ssim
 from progan_tf.metrics.birthday import Pair
 from progan_tf.metrics.evaluation import Figure
 from progan_tf.metrics.figures import EMBEDDED_SIDE, coarse
 from progan_tf.metrics.images import Images
 from progan_tf.metrics.memorization import Memorization
 from progan_tf.metrics.metric import Extractor
-from progan_tf.metrics.pictures import Neighbour
 from progan_tf.metrics.report import NEIGHBOURS, Closest, Contents, Table
 from progan_tf.metrics.verdicts import Verdicts
 
 _SAMPLE, _REPEATS = 100, 10
 _PAIRS = {"generated": 24, "real": 6}  # shown, of all samples together or one of each
 _BY_FEATURES = 6
-_ROWS = 64  # images whose nearest real ones are looked for at once
 
 _SSIM_NOTES = (
     "Mean and standard deviation over ten draws of the samples; image i of one is compared with image i of the other. "
@@ -76,7 +75,7 @@ def contents(
         figures=tuple(figures),
         tables=talk_tables(reference, sample, features, extractor.name if extractor else "", progress),
         closest=closest,
-        neighbours=neighbours(sample, sorted(members), real, progress),
+        neighbours=neighbours(sample, members, real, progress),
         distances=distances if distances and math.isfinite(distances.share) else None,
         points=features or (coarse(reference), coarse(sample)),
         space=f"features of {extractor.name}" if extractor else f"pixels at {EMBEDDED_SIDE} x {EMBEDDED_SIDE}",
@@ -119,21 +118,6 @@ def closest_pairs(
     return tuple(closest)
 
 
-def neighbours(
-    images: Images, members: Sequence[int], real: Images, progress: type[Progress] = Silent
-) -> dict[int, Neighbour]:
-    """The real image nearest to each of some images, by their numbers."""
-    found = {}
-    with progress("nearest real images", len(members), "images") as shown:
-        for start in range(0, len(members), _ROWS):
-            some = members[start : start + _ROWS]
-            near = symmetries.nearest(images.pixels[some], real.pixels)
-            columns = zip(near.index.tolist(), near.symmetry.tolist(), near.mse.tolist(), strict=True)
-            found |= {member: Neighbour(*column) for member, column in zip(some, columns, strict=True)}
-            shown.advance(len(some))
-    return found
-
-
 def talk_tables(
     real: Images,
     generated: Images,
@@ -154,30 +138,30 @@ def talk_tables(
                 six_rows.ssim_rows(real, generated, talk2019_range=talk, advance=shown.advance, **drawing)
                 for talk in (False, True)
             )
-        columns = {"SSIM": ours, "as in the talk": mistaken, "the talk": six_rows.TALK_SSIM}
+        columns = {"SSIM": ours, "as in the talk": mistaken, "the talk": tuple(map(str, six_rows.TALK_SSIM))}
         caption = f"SSIM of two real and two generated samples of {size} images"
         found.append(_table("The talk's SSIM table", caption, columns, 4, _SSIM_NOTES))
     if size >= 2 and features is not None:
         with progress("table of fid", _REPEATS * len(six_rows.ROWS), "comparisons") as shown:
             rows = six_rows.fid_rows(*features, advance=shown.advance, **drawing)
         above = [row.mean - rows[0].mean for row in rows]
-        columns = {"FID": rows, "above real / real": above, "the talk": six_rows.TALK_FID}
+        columns = {"FID": rows, "above real / real": above, "the talk": tuple(map(str, six_rows.TALK_FID))}
         caption = f"Fréchet distance of the same samples of {size} images, seen by {seen_by}"
         found.append(_table("The talk's FID table", caption, columns, 1, _FID_NOTES))
     return tuple(found)
 
 
 def _table(
-    title: str, caption: str, columns: Mapping[str, Sequence[Row | float]], places: int, notes: tuple[str, ...]
+    title: str, caption: str, columns: Mapping[str, Sequence[Row | float | str]], places: int, notes: tuple[str, ...]
 ) -> Table:
     cells = [[_cell(value, places) for value in column] for column in columns.values()]
     return Table(title, caption, ("", *columns), tuple(zip(six_rows.ROWS, *cells, strict=True)), notes)
 
 
-def _cell(value: Row | float, places: int) -> str:
+def _cell(value: Row | float | str, places: int) -> str:
     if isinstance(value, Row):
         return f"{value.mean:.{places}f} ± {value.deviation:.{places}f}"
-    return f"{value:.{places}f}"
+    return value if isinstance(value, str) else f"{value:.{places}f}"
 
 
 def numbers(contents: Contents) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep import quietly
 from data_prep.progress import Progress, Silent
 from progan_tf.errors import InputError
 from progan_tf.metrics.features import Cached
@@ -57,8 +58,9 @@ def open_saved_model(path: str, *, cache: Path, progress: type[Progress] = Silen
     Raises:
         InputError: it is none, or takes and returns something else.
     """
-    from progan_tf.metrics.saved_model_extractor import SavedModelExtractor
-
     if not (Path(path) / "saved_model.pb").is_file():
         raise InputError(f"--extractor={path} is no SavedModel; give a folder that holds a saved_model.pb")
+    quietly.import_tensorflow()
+    from progan_tf.metrics.saved_model_extractor import SavedModelExtractor
+
     return Cached(Shown(lambda told: SavedModelExtractor(Path(path), told), progress), cache)

@@ -28,6 +28,7 @@ from progan_tf.training.time_left import duration, seconds_left
 
 if TYPE_CHECKING:
     from progan_tf.data.pipeline import Dataset
+    from progan_tf.metrics.metric import Metric
     from progan_tf.training.trainer import Action
 
 _SECONDS_BETWEEN_LINES = 30.0
@@ -65,24 +66,35 @@ _INCEPTION_PATH = flags.DEFINE_string(
 def main() -> None:
     run_dir = Path(_RUN_DIR.value)
     config = _config(run_dir)
+    metrics = _metrics(config)
     import_tensorflow()
     from progan_tf.data import pipeline
     from progan_tf.training import strategy, trainer
 
     dataset = pipeline.open_dataset(_DATA_DIR.value, _SPLIT.value)
     config = trainer.resolve(config, dataset)
-    actions = _actions(run_dir, config, dataset)
+    actions = _actions(run_dir, config, dataset, metrics)
     with Console(config, run_dir / "log.txt") as console:
         progress = trainer.train(config, dataset, run_dir, strategy.make(_STRATEGY.value), actions, console.heartbeat)
     print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
     print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
 
 
-def _actions(run_dir: Path, config: Config, dataset: "Dataset") -> list["Action"]:
-    """What a run does beside training, in order: who shows the work of another comes after it."""
+def _metrics(config: Config) -> list["Metric"]:
+    """What the averaged generator is evaluated by, nothing where that is off."""
+    if not config.evaluation.every_kimg:
+        return []
     from experiments.extractors import open_inception
     from progan_tf.metrics import registry
     from progan_tf.metrics.remembered import Remembered
+
+    names = config.evaluation.names
+    extractor = Remembered(open_inception(_INCEPTION_PATH.value)) if registry.needs_extractor(names) else None
+    return registry.make(names, extractor)
+
+
+def _actions(run_dir: Path, config: Config, dataset: "Dataset", metrics: list["Metric"]) -> list["Action"]:
+    """What a run does beside training, in order: who shows the work of another comes after it."""
     from progan_tf.training.actions.best_checkpoint import BestCheckpoint
     from progan_tf.training.actions.evaluation import Evaluation
     from progan_tf.training.actions.learning_curve import LearningCurve
@@ -93,11 +105,7 @@ def _actions(run_dir: Path, config: Config, dataset: "Dataset") -> list["Action"
     from progan_tf.training.sampler import Sampler
 
     sampler = Sampler(config.network, dataset.manifest.dtype)
-    evaluation = None
-    if config.evaluation.every_kimg:
-        names = config.evaluation.names
-        extractor = Remembered(open_inception(_INCEPTION_PATH.value)) if registry.needs_extractor(names) else None
-        evaluation = Evaluation(registry.make(names, extractor), config, dataset, sampler, run_dir)
+    evaluation = Evaluation(metrics, config, dataset, sampler, run_dir) if metrics else None
     grid = SampleGrid(run_dir / "samples", config, dataset, sampler)
     shown = [TensorBoard(run_dir / "tensorboard", grid, evaluation), LearningCurve(run_dir), TickTable()]
     kept = [BestCheckpoint(run_dir, config.evaluation.best)] if config.evaluation.best else []

@@ -21,7 +21,6 @@ from experiments.openlab_2019 import network, sets
 from progan_tf.errors import InputError
 
 if TYPE_CHECKING:
-    from experiments.openlab_2019.contact_sheet import Neighbour
     from experiments.openlab_2019.paradox import Judged
     from progan_tf.metrics.birthday import Pair
     from progan_tf.metrics.images import Images
@@ -50,11 +49,11 @@ _DUPLICATE_THRESHOLD = flags.DEFINE_float(
     lower_bound=0.0,
 )
 _FEATURELESS = 6  # pairs shown of those set apart
-_ROWS = 64  # images whose nearest real ones are looked for at once
 
 
 def main() -> None:
     output, size = sets.make_output(), sets.SAMPLE_SIZE.value
+    from experiments.neighbours import neighbours
     from experiments.openlab_2019 import contact_sheet, paradox
     from progan_tf.metrics import birthday, verdicts
 
@@ -66,7 +65,8 @@ def main() -> None:
     threshold = _DUPLICATE_THRESHOLD.value
     if threshold is None:
         threshold = birthday.duplicate_threshold(birthday.closest_mse(closest["real"]))
-    neighbours = _neighbours(generated, closest["generated"], real)
+    members = {member for pairs in closest["generated"] for pair in pairs for member in (pair.i, pair.j)}
+    near_real = neighbours(generated, members, real, Progress)
     judged = {
         side: paradox.judge(images, closest[side], size, known, threshold)
         for side, images in (("generated", generated), ("real", real))
@@ -80,7 +80,7 @@ def main() -> None:
         **sets.facts(real, generated),
     }
     for side, found in judged.items():
-        near = neighbours if side == "generated" else {}
+        near = near_real if side == "generated" else {}
         sheet = contact_sheet.draw(found.images, _sections(found.samples, side), real, near)
         sets.write(output / f"birthday_{side}", sheet, {**numbers, "pairs": found.as_json(real, near)})
 
@@ -99,23 +99,6 @@ def _closest(images: "Images", extractor: "Extractor | None") -> tuple[tuple["Pa
     features = extractor(images) if extractor else None
     found = birthday.closest_of_samples(images, size, _PAIRS.value, by=_DISTANCES[_BY.value], features=features)
     return tuple(track(found, f"closest pairs of {images.name}", len(images) // size, "samples"))
-
-
-def _neighbours(generated: "Images", samples: tuple[tuple["Pair", ...], ...], real: "Images") -> dict[int, "Neighbour"]:
-    """The nearest real image of every member of a pair, by its number."""
-    from experiments.openlab_2019.contact_sheet import Neighbour
-    from progan_tf.metrics.symmetries import nearest
-
-    members = sorted({member for pairs in samples for pair in pairs for member in (pair.i, pair.j)})
-    found = {}
-    with Progress("nearest real images", len(members), "images") as progress:
-        for start in range(0, len(members), _ROWS):
-            some = members[start : start + _ROWS]
-            near = nearest(generated.pixels[some], real.pixels)
-            columns = zip(near.index.tolist(), near.symmetry.tolist(), near.mse.tolist(), strict=True)
-            found |= {member: Neighbour(*column) for member, column in zip(some, columns, strict=True)}
-            progress.advance(len(some))
-    return found
 
 
 def _sections(samples: tuple[tuple["Pair", ...], ...], side: str) -> dict[str, list["Pair"]]:

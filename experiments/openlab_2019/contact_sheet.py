@@ -1,6 +1,5 @@
 """Pairs of images for a person to look at, each member beside the real image nearest to it."""
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
@@ -10,20 +9,12 @@ from matplotlib.axes import Axes
 
 from progan_tf.metrics.birthday import Pair
 from progan_tf.metrics.images import Images
-from progan_tf.metrics.symmetries import SYMMETRIES, inverse, transform
+from progan_tf.metrics.pictures import Neighbour, measured
+from progan_tf.metrics.symmetries import inverse, transform
 
 _COLUMNS = 2
 _GAP = 0.06  # between images, of their side
 _LETTERS = 30
-
-
-@dataclasses.dataclass(frozen=True)
-class Neighbour:
-    """The real image nearest to an image: its number, their `mse`, and the symmetry that brings the image to it."""
-
-    index: int
-    symmetry: int
-    mse: float
 
 
 def draw(
@@ -72,15 +63,3 @@ def _draw_pair(axis: Axes, images: Images, pair: Pair, real: Images, neighbours:
 def _short(key: str) -> str:
     """As much of a key's end as stands below an image."""
     return key if len(key) <= _LETTERS else f"...{key[3 - _LETTERS :]}"
-
-
-def measured(pair: Pair) -> str:
-    """A pair's distances in words."""
-    parts = [f"mse {pair.mse:.5f}"]
-    if pair.symmetry:
-        parts.append(f"{pair.turned_mse:.5f} {SYMMETRIES[pair.symmetry]}")
-    if pair.ssim is not None:
-        parts.append(f"ssim {pair.ssim:.3f}")
-    if pair.feature_distance is not None:
-        parts.append(f"features {pair.feature_distance:.2f}")
-    return ", ".join(parts)

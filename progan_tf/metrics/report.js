@@ -5,6 +5,7 @@ const STORE = "progan-tf verdicts";
 const pairs = [...document.querySelectorAll(".pair[data-keys]")];
 const nameOf = (set, keys) => JSON.stringify([set, [...keys].sort()]);
 const ownName = (pair) => nameOf(pair.dataset.set, JSON.parse(pair.dataset.keys));
+const names = [...new Set(pairs.map(ownName))]; // a pair may be shown twice
 
 // Those the report was made with, then what was clicked here since.
 const verdicts = new Map();
@@ -23,13 +24,15 @@ function keep() {
 }
 
 function show() {
-  const here = pairs.map((pair) => verdicts.get(ownName(pair))?.verdict);
-  pairs.forEach((pair, index) =>
+  pairs.forEach((pair) => {
+    const verdict = verdicts.get(ownName(pair))?.verdict;
     pair.querySelectorAll("button").forEach((button) =>
-      button.setAttribute("aria-pressed", String(button.value === here[index]))));
-  const count = (word) => here.filter((verdict) => verdict === word).length;
+      button.setAttribute("aria-pressed", String(button.value === verdict)));
+  });
+  const said = names.map((name) => verdicts.get(name)?.verdict);
+  const count = (word) => said.filter((verdict) => verdict === word).length;
   document.getElementById("judged").textContent =
-    `${here.filter(Boolean).length} of ${pairs.length} pairs judged: ${count("same")} same, ` +
+    `${said.filter(Boolean).length} of ${names.length} pairs judged: ${count("same")} same, ` +
     `${count("different")} different, ${count("unsure")} unsure`;
 }
 
