@@ -135,7 +135,7 @@ class Console:
         if not self._bar.disable:
             self._bar.n = progress.images
             self._bar.set_postfix_str(self._pace(progress))
-        elif time.monotonic() >= self._next_line:
+        elif time.monotonic() >= self._next_line and progress.images > progress.tick_images:  # a tick has just told
             print(f"{progress.images:,} of {self._total:,} images, {self._pace(progress)}", flush=True)
             self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
         return self._stop
