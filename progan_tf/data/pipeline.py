@@ -7,6 +7,7 @@ was interrupted.
 
 import dataclasses
 import logging
+import os
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,8 @@ from progan_tf.data import reading
 from progan_tf.data.manifest import Manifest
 from progan_tf.data.reading import BadRecord, RecordError, Run
 from progan_tf.errors import InputError
+
+_PARSERS = min(8, os.cpu_count() or 1)  # batches parsed at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,8 +137,15 @@ def batches(
         return pixels, tf.gather(tf.constant(label_table), rows)
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(epoch)
-    parsed = epochs.batch(batch_size, drop_remainder=True).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
-    return parsed.prefetch(tf.data.AUTOTUNE)
+    parsed = epochs.batch(batch_size, drop_remainder=True).map(parse, num_parallel_calls=_PARSERS)
+    return parsed.prefetch(2).with_options(_untuned())
+
+
+def _untuned() -> tf.data.Options:
+    """Without tuning as it goes: whoever lets go of a tuned dataset may wait a minute for the tuner to wake up."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 def read(dataset: Dataset, level: int, batch_size: int, **options) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -7,7 +7,7 @@ from progan_tf.data import pipeline
 from progan_tf.data.pipeline import Dataset
 from progan_tf.schedule import Phase
 from progan_tf.training.state import Networks
-from progan_tf.training.steps import StepMetrics, TrainStep, shares
+from progan_tf.training.steps import StepMetrics, TrainStep
 
 
 class CompiledLoop:
@@ -47,10 +47,9 @@ class CompiledLoop:
             label_table=labels,
             on_error=config.training.on_error,
         )
-        # Each replica takes a run of the batch; in this order the runs are its minibatch-stddev groups.
-        order = shares(phase.batch_size, replicas, config.network.stddev_group).reshape(-1)
-        images = images.map(lambda pixels, rows: (tf.gather(pixels, order), tf.gather(rows, order)))
-        self._images = iter(strategy.experimental_distribute_dataset(images.prefetch(2)))
+        # Every replica is given the whole batch and takes its share. A distributed iterator would share out by itself,
+        # but letting go of one may take a minute, at every new stage: it waits for a thread that tunes it.
+        self._images = iter(images)
         # Any number of steps runs on one graph, the shorter last call of a stage too.
         steps = (tf.TensorSpec([], tf.int64), tf.TensorSpec([None], tf.float32))
         self._run = tf.function(self._steps, input_signature=steps)

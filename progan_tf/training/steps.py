@@ -82,9 +82,16 @@ class TrainStep:
         self._norm_scale = 2.0**-levels_to_come if config.loss.penalty_scale == "official" else 1.0
 
     def __call__(self, images: tf.Tensor, labels: tf.Tensor, step: tf.Tensor, alpha: tf.Tensor) -> StepMetrics:
-        """Trains on this replica's `images` [N, H, W, C], as on disk, and `labels` [N, L]; `step` counts from 0."""
-        drawn = self.draw(step)
-        return self.update(self.reals(images, drawn.mirrored, alpha), labels, drawn, alpha)
+        """Trains on this replica's share of a batch.
+
+        Args:
+            images: [B, H, W, C], as on disk.
+            labels: [B, L].
+            step: number of steps before this one.
+        """
+        mine, drawn = self._mine(), self.draw(step)
+        reals = self.reals(tf.gather(images, mine), drawn.mirrored, alpha)
+        return self.update(reals, tf.gather(labels, mine), drawn, alpha)
 
     def draw(self, step: tf.Tensor) -> Noise:
         """This replica's share of the random numbers of a step."""
@@ -98,9 +105,12 @@ class TrainStep:
             mix=noise.uniform(seed, "mix", step, (batch,)),
             mirrored=noise.uniform(seed, "mirror", step, (batch,)) < 0.5,
         )
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        mine = tf.gather(tf.constant(self._shares), replica)
+        mine = self._mine()
         return Noise(*(tf.gather(values, mine) for values in whole))
+
+    def _mine(self) -> tf.Tensor:
+        """Which images of a batch this replica takes, int32 [N]."""
+        return tf.gather(tf.constant(self._shares), tf.distribute.get_replica_context().replica_id_in_sync_group)
 
     def reals(self, images: tf.Tensor, mirrored: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
         """Images as the discriminator sees them: in [-1, 1], some mirrored, as coarse as the fade leaves them."""
