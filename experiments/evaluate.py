@@ -69,7 +69,6 @@ _DUPLICATE_THRESHOLD = flags.DEFINE_float(
 
 
 def main() -> None:
-    command_line.stop_on_sigterm()
     from progan_tf.metrics import registry, verdicts
 
     names, output = [name.strip() for name in _METRICS.value.split(",") if name.strip()], Path(_OUTPUT.value)
