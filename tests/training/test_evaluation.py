@@ -139,6 +139,14 @@ def test_reals_are_images_of_the_split_each_once_and_generated_ones_always_of_fu
     assert len({image.tobytes() for image in last}) == 12
 
 
+def test_runs_of_any_seed_meet_the_same_reals(dataset, tmp_path, metric):
+    other = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, seed=6, tick_kimg={4: 0.016}))
+    seen = Colour()
+    train(dataset, tmp_path / "run", stop_at=112, config=other, metric=seen)
+    np.testing.assert_array_equal(seen.seen[0][0].pixels, metric.seen[0][0].pixels)
+    assert (seen.seen[1][1].pixels != metric.seen[1][1].pixels).any()
+
+
 def test_stopped_and_resumed_it_has_the_same_figures_and_the_same_best_checkpoint(dataset, undisturbed, tmp_path):
     run_dir = tmp_path / "run"
     train(dataset, run_dir, stop_at=272)  # in a fade, between two ticks

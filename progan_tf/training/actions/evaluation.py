@@ -26,15 +26,16 @@ from progan_tf.training.time_left import duration
 from progan_tf.training.trainer import Action, Tick
 
 _BATCH = 32
+_SEED = 0  # of the real images that are read, and of latents
 
 
 class Evaluation(Action):
     """Runs metrics at the first tick after every `evaluation.every_kimg`, and at the last tick of the run.
 
-    Every time the same latents meet the same images of the split in training, at full size, so that the figures of a
-    run go together from its first tick to its last. Generated images have the classes of the real ones. Both sets lie
-    in nameless files of `folder`, not in memory, and are gone with the process. `latest` are the figures of the last
-    tick, none where it was not due.
+    Every time the same latents meet the same images of the split in training, at full size and whatever the run's seed:
+    so figures go together from the first tick of a run to the last, and those of several runs. Generated images have
+    the classes of the real ones. Both sets lie in nameless files of `folder`, not in memory, and are gone with the
+    process. `latest` are the figures of the last tick, none where it was not due.
 
     Raises:
         InputError: the split is too small for one of the metrics.
@@ -74,7 +75,7 @@ class Evaluation(Action):
             self._dataset,
             level,
             _BATCH,
-            seed=self._config.training.seed,
+            seed=_SEED,
             shuffle_mb=self._config.training.shuffle_mb,
             label_table=self._dataset.label_table() if self._config.network.labels else None,
         )
@@ -88,11 +89,11 @@ class Evaluation(Action):
         self._floors = evaluation.floors(self._metrics, self._real, self._n)
 
     def _generate(self, networks: Networks, tick: Tick) -> Images:
-        network, seed = self._config.network, self._config.training.seed
+        network = self._config.network
         pixels = self._space(self._n)
         labels = self._real.labels[: self._n] if network.labels else np.zeros(self._n, np.int64)
         for start in range(0, self._n, _BATCH):
-            latents = noise.normal(seed, "evaluation", tf.constant(start), (_BATCH, network.latent_size))
+            latents = noise.normal(_SEED, "evaluation", tf.constant(start), (_BATCH, network.latent_size))
             rows = tf.one_hot(labels[start : start + _BATCH], network.labels)
             made = self._sampler(networks, tick.phase, latents[: len(rows)], rows)
             pixels[start : start + len(made)] = made
