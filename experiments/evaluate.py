@@ -47,6 +47,7 @@ _RESOLUTION = flags.DEFINE_integer(
 _HELD_OUT = flags.DEFINE_string(
     "held_out", "", "Real images of other places, for memorization; empty: half of the real ones serve."
 )
+_HELD_OUT_SPLIT = flags.DEFINE_string("held_out_split", "validation", "Split of --held_out, if that is a dataset.")
 _INCEPTION_PATH = flags.DEFINE_string(
     "inception_path", "", "Weights of the FID network; empty: those in the user's cache."
 )
@@ -83,17 +84,21 @@ def main() -> None:
 
     quietly.import_tensorflow()
     from experiments import evaluation_report
-    from experiments.image_sets import open_images, open_pair
+    from experiments.image_sets import open_like, open_pair
     from progan_tf.metrics import evaluation, report
 
-    common = {
-        "split": _SPLIT.value, "resolution": _RESOLUTION.value, "seed": _SEED.value, "folder": output,
-        "progress": Progress,
-    }  # fmt: skip
+    common = {"resolution": _RESOLUTION.value, "seed": _SEED.value, "folder": output, "progress": Progress}
     real, generated = open_pair(
-        _REAL.value, _GENERATED.value, num_real=2 * _NUM.value, num_generated=_NUM.value, **common
+        _REAL.value,
+        _GENERATED.value,
+        split=_SPLIT.value,
+        num_real=2 * _NUM.value,
+        num_generated=_NUM.value,
+        **common,
     )
-    held_out = open_images(_HELD_OUT.value, num=_NUM.value, **common) if _HELD_OUT.value else None
+    held_out = None
+    if _HELD_OUT.value:
+        held_out = open_like(_HELD_OUT.value, real, split=_HELD_OUT_SPLIT.value, num=_NUM.value, **common)
     n = evaluation.sample_size(len(real), len(generated), _NUM.value)
     settings = _settings({"real": real, "generated": generated, "held out": held_out}, n, extractor)
     for name, text in settings:

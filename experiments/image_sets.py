@@ -79,9 +79,33 @@ def open_pair(
         InputError: as `open_images` and `match` do.
     """
     made = _opened(generated, kind(generated), split, resolution, num_generated, seed, progress)
-    stored = made.shape[0] if kind(real) == "dataset" else resolution
-    matched = match(_opened(real, kind(real), split, stored, num_real, seed, progress), made)
+    matched = _matched(real, made, split, resolution, num_real, seed, progress)
     return tuple(_at_least_two(lay_down(opened, folder, progress)) for opened in (matched, made))
+
+
+def open_like(
+    given: str,
+    images: Images,
+    *,
+    split: str = "train",
+    resolution: int | None = None,
+    num: int | None = None,
+    seed: int = 0,
+    folder: Path,
+    progress: type[Progress] = Silent,
+) -> Images:
+    """Real images that go with `images`, brought to their size as `open_pair` does; raises what that raises."""
+    form = Opened(
+        name=images.name,
+        shape=images.pixels.shape[1:],
+        dtype=str(images.pixels.dtype),
+        bands=images.bands,
+        display_bands=images.display_bands,
+        count=0,
+        items=iter(()),
+        scaling=images.scaling,
+    )
+    return _at_least_two(lay_down(_matched(given, form, split, resolution, num, seed, progress), folder, progress))
 
 
 def kind(given: str) -> str:
@@ -122,6 +146,21 @@ def match(real: Opened, generated: Opened) -> Opened:
             "power of two, not smaller: give others, or a resolution to cut"
         )
     return dataclasses.replace(real, shape=(wanted, wanted, real.shape[2]), items=_shrunk(real.items, wanted))
+
+
+def _matched(
+    real: str,
+    form: Opened,
+    split: str,
+    resolution: int | None,
+    num: int | None,
+    seed: int,
+    progress: type[Progress],
+) -> Opened:
+    """Real images at the size of `form`: a dataset's stored level, others shrunk."""
+    what = kind(real)
+    stored = form.shape[0] if what == "dataset" else resolution
+    return match(_opened(real, what, split, stored, num, seed, progress), form)
 
 
 def _opened(

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import evaluation_report
+from experiments import evaluation_report, image_sets
+from experiments.neighbours import neighbours
+from progan_tf.errors import InputError
 from progan_tf.metrics import evaluation, reading, registry, report, verdicts
 from progan_tf.metrics.images import Images
 from progan_tf.metrics.pictures import Neighbour
@@ -162,7 +164,7 @@ def test_nearest_real_images_are_the_nearest_under_the_eight_symmetries():
     for number in range(8):
         turned = np.rot90(real.pixels[10 + number], number % 4)
         copies.pixels[number] = turned if number < 4 else turned[::-1]
-    found = evaluation_report.neighbours(copies, list(range(8)), real)
+    found = neighbours(copies, list(range(8)), real)
     assert [found[number].index for number in range(8)] == list(range(10, 18))
     assert {near.mse for near in found.values()} == {0}
 
@@ -172,7 +174,7 @@ def test_a_neighbour_is_turned_as_the_image_lies():
     for number in range(8):
         lies = np.rot90(real.pixels[5], number % 4)
         lies = lies if number < 4 else lies[:, ::-1]
-        near = evaluation_report.neighbours(Images.of("turned", lies[None]), [0], real)[0]
+        near = neighbours(Images.of("turned", lies[None]), [0], real)[0]
         np.testing.assert_array_equal(report.pictures._turned(real, near), lies)
     assert report.pictures._turned(real, Neighbour(5, 0, 0.0)).shape == (16, 16, 3)
 
@@ -223,6 +225,21 @@ def test_console_shows_scales_and_intervals(whole):
     (line,) = [line for line in lines if line.startswith("KID x 1,000")]
     assert f"{1000 * kid.value:.2f} ± {1960 * kid.se:.2f}" in line and f"{1000 * kid.floor:.2f}" in line
     assert len({len(line) for line in lines}) == 1
+
+
+def test_held_out_images_come_in_the_size_of_the_others(tmp_path):
+    real, _ = sets()
+    tiles = datasets.landscape(6, 32)
+    data = datasets.write(tmp_path / "data", tiles)
+    (tmp_path / "tiles").mkdir()
+    for number, pixels in enumerate(tiles):
+        Image.fromarray(pixels).save(tmp_path / "tiles" / f"{number}.png")
+    stored, shrunk = (image_sets.open_like(str(path), real, folder=tmp_path) for path in (data, tmp_path / "tiles"))
+    means = {np.rint(tile.reshape(16, 2, 16, 2, 3).mean(axis=(1, 3))).tobytes() for tile in tiles.astype(float)}
+    for found in (stored, shrunk):
+        assert {pixels.astype(float).tobytes() for pixels in found.pixels} == means
+    with pytest.raises(InputError, match="compare like with like"):
+        image_sets.open_like(str(data), Images.of("grey", real.pixels[..., :1]), folder=tmp_path)
 
 
 # The script, in a browser where there is one.
