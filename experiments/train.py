@@ -17,7 +17,7 @@ from absl import flags
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from data_prep import command_line
+from data_prep import command_line, disk
 from data_prep.quietly import import_tensorflow
 from progan_tf import config as configs
 from progan_tf import presets
@@ -94,7 +94,7 @@ def main() -> None:
     chief = _STRATEGY.value != "multi_worker" or cluster.from_environment().chief
     actions = _actions(run_dir, config, dataset, metrics) if chief else []
     devices = strategy.make(_STRATEGY.value, _TPU.value)  # takes SIGTERM for itself, which the console takes back
-    with Console(config, run_dir / "log.txt" if chief else None) as console:
+    with Console(config, run_dir / "log.txt" if chief else None) as console, disk.explained(str(run_dir)):
         progress = trainer.train(config, dataset, run_dir, devices, actions, console.heartbeat, command_line.leave)
     if chief:
         print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
