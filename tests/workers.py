@@ -1,4 +1,4 @@
-"""Several worker processes on this machine, as TF_CONFIG makes them of commands."""
+"""Several workers on this machine, made of commands by TF_CONFIG."""
 
 import json
 import os
@@ -9,24 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def start(command: Sequence[str], workers: int = 2, **options) -> list[subprocess.Popen]:
-    """One process a worker, all running the command, which talk to each other over loopback."""
-    addresses = [f"127.0.0.1:{_free_port()}" for _ in range(workers)]
+def start(*commands: Sequence[str]) -> list[subprocess.Popen]:
+    """One process a command, each a worker of one cluster that talks over loopback."""
+    addresses = [f"127.0.0.1:{_free_port()}" for _ in commands]
     processes = []
-    for index in range(workers):
+    for index, command in enumerate(commands):
         fields = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         environment = {**os.environ, "TF_CONFIG": json.dumps(fields)}
-        processes.append(
-            subprocess.Popen(
-                command,
-                cwd=Path(__file__).parents[1],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                **options,
-            )
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        # From the root, so that it computes with this project and not with another that may be installed.
+        processes.append(subprocess.Popen(command, cwd=Path(__file__).parents[1], env=environment, **pipes))
     return processes
 
 

@@ -55,7 +55,7 @@ def test_two_workers_agree_with_one_process_at_every_level(tmp_path, labels, dev
         words = ["-m", "tests.training.two_workers", role, data, tmp_path / "start", tmp_path / role, labels, devices]
         return [sys.executable, *map(str, words)]
 
-    pair = workers.start(command("together"))
+    pair = workers.start(command("together"), command("together"))
     together = [results(process, tmp_path / f"together-{index}.npz") for index, process in enumerate(pair)]
     root = Path(__file__).parents[2]
     one = subprocess.Popen(command("alone"), cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -1,0 +1,112 @@
+"""Several workers as people run them: one killed, one told to stop, started again, and given nonsense."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from progan_tf.training import lock
+from tests import datasets, workers
+from tests.end_to_end.test_train import command, images_seen, timeless, wait_for_images, weights
+
+END = 3200  # images
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory) -> Path:
+    return datasets.write(tmp_path_factory.mktemp("data") / "small", datasets.landscape(66, 8), shards=3)
+
+
+def start(data_dir: Path, run_dir: Path) -> list[subprocess.Popen]:
+    return workers.start(*[command(data_dir, run_dir, "--strategy=multi_worker")] * 2)
+
+
+def leave(processes: list[subprocess.Popen], code: int, seconds: float = 60) -> list[list[str]]:
+    """The lines on stderr of processes that must end with a code in time."""
+    deadline, told = time.monotonic() + seconds, []
+    try:
+        for process in processes:
+            _, stderr = process.communicate(timeout=max(0.1, deadline - time.monotonic()))
+            assert process.returncode == code, stderr[-3000:]
+            told.append(stderr.splitlines())
+    finally:
+        for process in processes:
+            process.kill()
+    return told
+
+
+def test_a_killed_worker_takes_the_others_along_and_all_go_on_from_the_last_checkpoint(data_dir, tmp_path):
+    run_dir = tmp_path / "run"
+    pair = start(data_dir, run_dir)
+    wait_for_images(pair[0], run_dir, 640)
+    pair[1].kill()
+    [told] = leave(pair[:1], 75)
+    assert len(told) == 1 and "lost worker 1 (127.0.0.1:" in told[0] and "goes on from the last checkpoint" in told[0]
+    last = images_seen(run_dir)
+    assert last >= 320
+
+    pair = start(data_dir, run_dir)
+    wait_for_images(pair[0], run_dir, last + 320)
+    pair[1].send_signal(signal.SIGTERM)
+    told = leave(pair, 75)
+    assert all(len(lines) == 1 and "the same command goes on from there" in lines[0] for lines in told)
+    assert told[0] == told[1] and f"stopped and saved at {images_seen(run_dir) / 1000:.1f} kimg" in told[0][0]
+    assert images_seen(run_dir) > last
+    assert f"resumed at {last / 1000:.1f} kimg" in (run_dir / "log.txt").read_text()
+
+
+@pytest.mark.slow
+def test_workers_lost_at_any_moment_end_where_undisturbed_ones_do(data_dir, tmp_path):
+    """The chief killed, a worker killed, a worker that hangs: the others leave, and the end has the same bits."""
+    undisturbed, run_dir = tmp_path / "undisturbed", tmp_path / "run"
+    leave(start(data_dir, undisturbed), 0, seconds=240)
+    for images, victim, number in ((640, 0, signal.SIGKILL), (1280, 1, signal.SIGKILL), (1920, 1, signal.SIGSTOP)):
+        pair = start(data_dir, run_dir)
+        wait_for_images(pair[0], run_dir, images)
+        pair[victim].send_signal(number)
+        [told] = leave([pair[1 - victim]], 75)
+        pair[victim].kill()
+        assert len(told) == 1 and f"lost worker {victim} (127.0.0.1:" in told[0]
+    told = leave(start(data_dir, run_dir), 0, seconds=240)
+    assert told == [[], []]
+    assert images_seen(run_dir) == END
+    assert weights(run_dir) == weights(undisturbed)
+    assert timeless(run_dir) == timeless(undisturbed)
+
+
+def test_a_run_folder_in_use_is_refused(data_dir, tmp_path):
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    with lock.held(run_dir):
+        finished = subprocess.run(command(data_dir, run_dir), capture_output=True, text=True, check=False)
+    assert finished.returncode == 2
+    assert f"{run_dir} is in use by process {os.getpid()} on " in finished.stderr
+    assert len(finished.stderr.splitlines()) == 1
+    assert [path.name for path in run_dir.iterdir()] == [lock.FILENAME]
+
+
+@pytest.mark.slow
+def test_workers_that_were_not_started_alike_say_so(data_dir, tmp_path):
+    run_dir = tmp_path / "run"
+    alike = command(data_dir, run_dir, "--strategy=multi_worker")
+    for other, complaints in (
+        ([*alike, "--set=training.seed=5"], ["workers differ in their configuration or dataset"] * 2),
+        (command(data_dir, tmp_path / "elsewhere", "--strategy=multi_worker"), ["kimg; the same command goes on"] * 2),
+        (
+            command(data_dir, tmp_path / "elsewhere", "--strategy=multi_worker"),
+            ["another worker cannot read the checkpoint", "worker 1 cannot read the checkpoint"],
+        ),
+    ):
+        pair = workers.start(alike, other)
+        code = 2
+        if "goes on" in complaints[0]:  # a new run that nothing is wrong with yet: only the chief writes
+            wait_for_images(pair[0], run_dir, 320)
+            pair[0].send_signal(signal.SIGTERM)
+            code = 75
+        told = leave(pair, code, seconds=120)
+        for lines, complaint in zip(told, complaints, strict=True):
+            assert len(lines) == 1 and complaint in lines[0]
+        assert not (tmp_path / "elsewhere").exists()
