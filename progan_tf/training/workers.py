@@ -92,7 +92,8 @@ class Workers:
         try:
             yield
         except tf.errors.OpError as error:
-            raise self.lost(error) or error from error
+            self._raise_lost(error)
+            raise
         except Stopped as reason:
             if not isinstance(reason, Lost):
                 self._part()
@@ -111,8 +112,14 @@ class Workers:
         try:
             self.any(False)
         except tf.errors.OpError as error:
-            if not self.chief:  # which has nothing to wait for: who was here in time may be gone by now
-                raise self.lost(error) or error from error
+            if self.chief:  # which has nothing to wait for: who was here in time may be gone by now
+                return
+            self._raise_lost(error)
+            raise
+
+    def _raise_lost(self, error: tf.errors.OpError) -> None:
+        if lost := self.lost(error):
+            raise lost from error
 
     def _watch(self, done: threading.Event, leave: Callable[[Lost], None]) -> None:
         while not done.wait(_SECONDS_BETWEEN_LOOKS):

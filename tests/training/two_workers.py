@@ -24,7 +24,7 @@ from progan_tf.training.loop import CompiledLoop  # noqa: E402
 from progan_tf.training.state import Networks  # noqa: E402
 from progan_tf.training.steps import shares  # noqa: E402
 from progan_tf.training.workers import Workers  # noqa: E402
-from tests.training.test_workers import CONFIG, STAGES  # noqa: E402
+from tests.training.test_workers import CONFIG, stages  # noqa: E402
 
 BATCH, WORKERS = 16, 2
 
@@ -53,7 +53,7 @@ config = strategies.resolve(trainer.resolve(CONFIG[bool(labels)], dataset), stra
 with strategy.scope():
     networks = Networks(config)
 results = {"replicas": strategy.num_replicas_in_sync}
-for level, fading in STAGES:
+for level, fading in stages(dataset.manifest.resolution):
     checkpoints.restore_together(Path(start), networks, Workers(strategy))
     phase = Phase(level=level, alpha=0.4 if fading else 1.0, batch_size=BATCH, learning_rate=0.001)
     loop = CompiledLoop(networks, config, dataset, strategy, phase, start=0)
