@@ -91,7 +91,11 @@ def main() -> None:
 
     dataset = pipeline.open_dataset(_DATA_DIR.value, _SPLIT.value)
     config = trainer.resolve(config, dataset)
-    chief = _STRATEGY.value != "multi_worker" or cluster.from_environment().chief
+    chief = True
+    if _STRATEGY.value == "multi_worker":
+        workers = cluster.from_environment()
+        chief = workers.chief
+        print(f"{workers.name(workers.index)} of {len(workers.tasks)}: waiting for the others", flush=True)
     actions = _actions(run_dir, config, dataset, metrics) if chief else []
     devices = strategy.make(_STRATEGY.value, _TPU.value)  # takes SIGTERM for itself, which the console takes back
     with Console(config, run_dir / "log.txt" if chief else None) as console, disk.explained(str(run_dir)):

@@ -6,9 +6,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from progan_tf.training import lock
+from progan_tf.networks.generator import Generator
+from progan_tf.training import checkpoints, lock, run_directory
 from tests import datasets, workers
 from tests.end_to_end.test_train import command, images_seen, timeless, wait_for_images, weights
 
@@ -75,6 +77,33 @@ def test_workers_lost_at_any_moment_end_where_undisturbed_ones_do(data_dir, tmp_
     assert images_seen(run_dir) == END
     assert weights(run_dir) == weights(undisturbed)
     assert timeless(run_dir) == timeless(undisturbed)
+
+
+@pytest.mark.slow
+def test_two_workers_learn_what_one_process_does(data_dir, tmp_path):
+    """Samples at the end of a whole run have the statistics of those of one process, where new networks have not."""
+    longer = ["--set=schedule.total_kimg=9.6", "--set=training.tick_kimg=2.4"]
+    leave(workers.start(*[command(data_dir, tmp_path / "two", "--strategy=multi_worker", *longer)] * 2), 0, seconds=400)
+    for seed in range(2):
+        one = command(data_dir, tmp_path / f"one {seed}", *longer, f"--set=training.seed={seed}")
+        subprocess.run(one, capture_output=True, check=True)
+    one, other, two = (statistics(tmp_path / name) for name in ("one 0", "one 1", "two"))
+    new = statistics(tmp_path / "one 0", trained=False)
+    print(np.abs(two - one), np.abs(other - one), np.abs(new - one))
+
+
+def statistics(run_dir: Path, trained: bool = True) -> np.ndarray:
+    """Of samples of the averaged generator, by channel: mean, spread, spread of images' means, steps between pixels."""
+    config = run_directory.read_config(run_dir)
+    averaged = Generator(config.network, seed=0)
+    if trained:
+        assert checkpoints.restore_averaged(run_dir / "checkpoints", averaged).images == 9600
+    latents = np.random.default_rng(0).standard_normal((512, config.network.latent_size), np.float32)
+    model = averaged.model_at(config.network.final_level, False, len(latents))
+    images = model([latents, np.zeros((len(latents), 0), np.float32), 1.0]).numpy()
+    means = images.mean(axis=(1, 2))
+    steps = np.abs(np.diff(images, axis=1)).mean(axis=(0, 1, 2))
+    return np.concatenate([means.mean(axis=0), images.std(axis=(0, 1, 2)), means.std(axis=0), steps])
 
 
 def test_a_run_folder_in_use_is_refused(data_dir, tmp_path):
