@@ -91,16 +91,14 @@ def main() -> None:
 
     dataset = pipeline.open_dataset(_DATA_DIR.value, _SPLIT.value)
     config = trainer.resolve(config, dataset)
-    chief = True
-    if _STRATEGY.value == "multi_worker":
-        workers = cluster.from_environment()
-        chief = workers.chief
+    workers = cluster.from_environment() if _STRATEGY.value == "multi_worker" else cluster.ALONE
+    if workers is not cluster.ALONE:
         print(f"{workers.name(workers.index)} of {len(workers.tasks)}: waiting for the others", flush=True)
-    actions = _actions(run_dir, config, dataset, metrics) if chief else []
+    actions = _actions(run_dir, config, dataset, metrics) if workers.chief else []
     devices = strategy.make(_STRATEGY.value, _TPU.value)  # takes SIGTERM for itself, which the console takes back
-    with Console(config, run_dir / "log.txt" if chief else None) as console, disk.explained(str(run_dir)):
+    with Console(config, run_dir / "log.txt" if workers.chief else None) as console, disk.explained(str(run_dir)):
         progress = trainer.train(config, dataset, run_dir, devices, actions, console.heartbeat, command_line.leave)
-    if chief:
+    if workers.chief:
         print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
         print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
 

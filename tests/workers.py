@@ -11,7 +11,7 @@ from pathlib import Path
 
 def start(*commands: Sequence[str]) -> list[subprocess.Popen]:
     """One process a command, each a worker of one cluster that talks over loopback."""
-    addresses = [f"127.0.0.1:{_free_port()}" for _ in commands]
+    addresses = [f"127.0.0.1:{free_port()}" for _ in commands]
     processes = []
     for index, command in enumerate(commands):
         fields = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
@@ -22,7 +22,7 @@ def start(*commands: Sequence[str]) -> list[subprocess.Popen]:
     return processes
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Below those that the system gives to outgoing connections, one of which might take it before the worker does."""
     while True:
         port = random.randrange(15000, 32000)

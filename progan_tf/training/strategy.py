@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from progan_tf.config import Config
 from progan_tf.errors import InputError
-from progan_tf.training import cluster
+from progan_tf.training import cluster, meeting
 
 NAMES = ("auto", "one", "mirrored", "multi_worker", "tpu")
 
@@ -18,7 +18,9 @@ def make(name: str, tpu: str = "local") -> tf.distribute.Strategy:
     `multi_worker`, all devices of all machines that TF_CONFIG names, for which it waits; `tpu`, all cores of the TPU
     named `tpu`, or of the one in this machine, `local`. The last two must be made before TensorFlow computes anything.
 
-    Raises InputError where there is no such strategy, no cluster or no TPU.
+    Raises:
+        InputError: there is no such strategy, no cluster or no TPU.
+        Stopped: not all of the machines came.
     """
     if name not in NAMES:
         raise InputError(f"no strategy {name!r}; there are {', '.join(NAMES)}")
@@ -34,14 +36,8 @@ def make(name: str, tpu: str = "local") -> tf.distribute.Strategy:
 
 
 def _multi_worker() -> tf.distribute.Strategy:
-    found = cluster.from_environment()
-    try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    except tf.errors.UnknownError as error:
-        raise InputError(
-            f"cannot listen at {found.addresses[found.index]} ({error.message}); name a free port of this machine in "
-            f"{cluster.VARIABLE}"
-        ) from error
+    meeting.meet(cluster.from_environment())
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def _tpu(name: str) -> tf.distribute.Strategy:

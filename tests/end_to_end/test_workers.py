@@ -50,8 +50,9 @@ def test_a_killed_worker_takes_the_others_along_and_all_go_on_from_the_last_chec
     last = images_seen(run_dir)
     assert last >= 320
 
+    logged = run_directory.read_metrics(run_dir)[-1]["images"]
     pair = start(data_dir, run_dir)
-    wait_for_images(pair[0], run_dir, last + 320)
+    wait_for_images(pair[0], run_dir, logged + 320)
     pair[1].send_signal(signal.SIGTERM)
     told = leave(pair, 75)
     assert all(len(lines) == 1 and "the same command goes on from there" in lines[0] for lines in told)

@@ -2,7 +2,7 @@
 
 Writes to OUTPUT the metrics and weights after each stage; run as a process of its own.
 
-Usage: two_workers.py ROLE DATASET CHECKPOINTS OUTPUT LABELS DEVICES, where ROLE is together (with TF_CONFIG) or alone
+Usage: two_workers.py ROLE DATASET CHECKPOINTS OUTPUT LABELS, where ROLE is together (with TF_CONFIG) or alone
 """
 
 import sys
@@ -11,22 +11,18 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-role, folder, start, output, labels, devices = *sys.argv[1:5], *map(int, sys.argv[5:])
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * devices
-)
-
-from progan_tf.data import pipeline  # noqa: E402
-from progan_tf.schedule import Phase  # noqa: E402
-from progan_tf.training import checkpoints, trainer  # noqa: E402
-from progan_tf.training import strategy as strategies  # noqa: E402
-from progan_tf.training.loop import CompiledLoop  # noqa: E402
-from progan_tf.training.state import Networks  # noqa: E402
-from progan_tf.training.steps import shares  # noqa: E402
-from progan_tf.training.workers import Workers  # noqa: E402
-from tests.training.test_workers import CONFIG, stages  # noqa: E402
+from progan_tf.data import pipeline
+from progan_tf.schedule import Phase
+from progan_tf.training import checkpoints, trainer
+from progan_tf.training import strategy as strategies
+from progan_tf.training.loop import CompiledLoop
+from progan_tf.training.state import Networks
+from progan_tf.training.steps import shares
+from progan_tf.training.workers import Workers
+from tests.training.test_workers import CONFIG, stages
 
 BATCH, WORKERS = 16, 2
+role, folder, start, output, labels = sys.argv[1:]
 
 
 def whole_batches(level: int, group: int) -> tf.data.Dataset:
@@ -48,8 +44,8 @@ def whole_batches(level: int, group: int) -> tf.data.Dataset:
 
 strategy = strategies.make("multi_worker" if role == "together" else "one")
 dataset = pipeline.open_dataset(folder)
-table = dataset.label_table() if labels else None
-config = strategies.resolve(trainer.resolve(CONFIG[bool(labels)], dataset), strategy)
+table = dataset.label_table() if int(labels) else None
+config = strategies.resolve(trainer.resolve(CONFIG[int(labels)], dataset), strategy)
 with strategy.scope():
     networks = Networks(config)
 results = {"replicas": strategy.num_replicas_in_sync}
@@ -58,7 +54,7 @@ for level, fading in stages(dataset.manifest.resolution):
     phase = Phase(level=level, alpha=0.4 if fading else 1.0, batch_size=BATCH, learning_rate=0.001)
     loop = CompiledLoop(networks, config, dataset, strategy, phase, start=0)
     if role == "alone":
-        loop._images = iter(whole_batches(level, min(config.network.stddev_group, BATCH // (WORKERS * devices))))
+        loop._images = iter(whole_batches(level, min(config.network.stddev_group, BATCH // WORKERS)))
     history = loop([phase] * 10, first_step=0)
     stage = f"{level}/{fading}"
     results |= {f"{stage}/metrics/{key}": values for key, values in history.items()}
