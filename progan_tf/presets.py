@@ -10,6 +10,7 @@ def _official(batch_size: ByResolution, learning_rate: ByResolution) -> Config:
     return Config(schedule=ScheduleConfig(batch_size=batch_size, learning_rate=learning_rate))
 
 
+_SATELLITE = TrainingConfig(precision="auto", xla="auto")
 _MIRROR = AugmentationConfig(symmetries="mirror")
 
 PRESETS: dict[str, Config] = {
@@ -36,8 +37,8 @@ PRESETS: dict[str, Config] = {
         ),
     ),
     # The published network and schedule on views from above, which may be mirrored.
-    "satellite_256": Config(network=NetworkConfig(resolution=256), augmentation=_MIRROR),
-    "satellite_1024": Config(network=NetworkConfig(resolution=1024), augmentation=_MIRROR),
+    "satellite_256": Config(network=NetworkConfig(resolution=256), augmentation=_MIRROR, training=_SATELLITE),
+    "satellite_1024": Config(network=NetworkConfig(resolution=1024), augmentation=_MIRROR, training=_SATELLITE),
     # A quarter of the width, for a small GPU or a patient CPU.
     "lite_64": Config(
         network=NetworkConfig(resolution=64, latent_size=128, fmap_base=2048, fmap_max=128),
@@ -49,8 +50,8 @@ PRESETS: dict[str, Config] = {
             learning_rate={4: 0.001},
         ),
         augmentation=_MIRROR,
-        training=TrainingConfig(
-            ema_half_life_kimg=5.0, tick_kimg={4: 50, 16: 40, 32: 20, 64: 10}, grid_columns=12, grid_rows=8
+        training=dataclasses.replace(
+            _SATELLITE, ema_half_life_kimg=5.0, tick_kimg={4: 50, 16: 40, 32: 20, 64: 10}, grid_columns=12, grid_rows=8
         ),
     ),
     # Four levels in eight minutes on two CPU cores of 2025; experiments.demo shortens it where they are slower.
@@ -64,7 +65,8 @@ PRESETS: dict[str, Config] = {
             learning_rate={4: 0.002},
         ),
         augmentation=_MIRROR,
-        training=TrainingConfig(
+        training=dataclasses.replace(
+            _SATELLITE,
             ema_half_life_kimg=2.0,
             steps_per_call=16,
             tick_kimg={4: 20, 8: 12, 16: 8, 32: 4},

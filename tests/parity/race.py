@@ -13,7 +13,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from progan_tf.losses import DiscriminatorLoss, WassersteinGP
+from progan_tf.losses.loss import DiscriminatorLoss
+from progan_tf.losses.wasserstein_gp import WassersteinGP
 from progan_tf.training.state import Networks
 
 # By the file's SHA-256 and iteration: biases that the penalty's pass read after their update. A file that was made anew
@@ -45,7 +46,7 @@ class RacedLoss(WassersteinGP):
         before = {name: bias.numpy() for name, bias in biases.items()}
         for name, bias in biases.items():
             bias.assign(updated[name])
-        raced_norm = self._gradient_norm(discriminator, reals, fakes, mix) * norm_scale
+        raced_norm = self._gradient_norm(discriminator, reals, fakes, labels, mix) * norm_scale
         for name, bias in biases.items():
             bias.assign(before[name])
         raced = clean.loss - self._penalty(clean.gradient_norm) + self._penalty(raced_norm)

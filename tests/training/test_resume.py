@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConfig
+from progan_tf.config import AugmentationConfig, Config, NetworkConfig, ScheduleConfig, TrainingConfig
 from progan_tf.data import pipeline
 from progan_tf.errors import Failed, InputError, Stopped
 from progan_tf.training import checkpoints, run_directory, strategy, trainer
@@ -27,7 +27,8 @@ CONFIG = Config(
         batch_size={4: 16, 8: 8},
         learning_rate={4: 2e-3},
     ),
-    training=TrainingConfig(mirror=True, tick_kimg={4: 0.1}, shuffle_mb=1, seed=5),
+    augmentation=AugmentationConfig(symmetries="mirror"),
+    training=TrainingConfig(tick_kimg={4: 0.1}, shuffle_mb=1, seed=5),
 )
 
 

@@ -12,7 +12,7 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
-from progan_tf.config import Config, NetworkConfig, TrainingConfig  # noqa: E402
+from progan_tf.config import AugmentationConfig, Config, NetworkConfig, TrainingConfig  # noqa: E402
 from progan_tf.data import pipeline  # noqa: E402
 from progan_tf.schedule import Phase  # noqa: E402
 from progan_tf.training import strategy, trainer  # noqa: E402
@@ -24,7 +24,8 @@ dataset = pipeline.open_dataset(folder)
 config = trainer.resolve(
     Config(
         network=NetworkConfig(latent_size=8, fmap_base=64, fmap_max=8),
-        training=TrainingConfig(mirror=True, use_labels=bool(labels), shuffle_mb=1),
+        augmentation=AugmentationConfig(symmetries="mirror"),
+        training=TrainingConfig(use_labels=bool(labels), shuffle_mb=1),
     ),
     dataset,
 )
