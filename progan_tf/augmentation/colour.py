@@ -35,8 +35,8 @@ def turn_hue(images: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
     steps = np.arange(channels)
     waves = 2 * np.pi / channels * np.outer(np.arange(1, (channels + 1) // 2), steps)  # [planes, C]
     even, odd = 2 / channels * np.cos(waves).sum(axis=0), 2 / channels * np.sin(waves).sum(axis=0)
-    cosine, sine = each(tf.cos(angle)), each(tf.sin(angle))
-    weights = [float(step == 0) + (cosine - 1) * even[step] + sine * odd[step] for step in steps]
+    sine, cosine_less_one = each(tf.sin(angle)), each(-2 * tf.sin(angle / 2) ** 2)  # both exactly 0 at 0
+    weights = [float(step == 0) + cosine_less_one * even[step] + sine * odd[step] for step in steps]
     return sum(weight * tf.roll(images, step, axis=3) for step, weight in zip(steps, weights, strict=True))
 
 

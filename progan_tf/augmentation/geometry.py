@@ -23,13 +23,15 @@ def transform(images: tf.Tensor, draws: Draws, p: tf.Tensor) -> tf.Tensor:
     before = sometimes(draws, p_turn, between(draws, -math.pi, math.pi), 0.0)
     stretch = sometimes(draws, p, log2_normal(draws, 0.2), 1.0)
     after = sometimes(draws, p_turn, between(draws, -math.pi, math.pi), 0.0)
+    shifts = [normal(draws, 0.125) for _ in range(2)]
     chosen = next(draws) < p
-    right, down = (tf.where(chosen, normal(draws, 0.125), 0.0) for _ in range(2))
+    right, down = (tf.where(chosen, by, 0.0) for by in shifts)
 
     # The inverse: from a place in the result back to where it comes from.
     linear = _product(_turn(-before), _scale(1 / (size * stretch), stretch / size), _turn(-after))
     source = tf.concat([linear, -_product(linear, tf.stack([right, down], axis=1)[:, :, tf.newaxis])], axis=2)
-    untouched = tf.reduce_all(source == tf.constant([[1.0, 0, 0], [0, 1, 0]]), axis=[1, 2])
+    strengths = tf.stack([size, before, stretch, after, right, down], axis=1)
+    untouched = tf.reduce_all(strengths == tf.constant([1.0, 0, 1, 0, 0, 0]), axis=1)
     return tf.where(each(untouched), images, warp(images, source))
 
 
