@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from progan_tf.config import AugmentationConfig, Config, LossConfig, NetworkConfig, TrainingConfig
+from progan_tf.config import AugmentationConfig, Config, LossConfig, NetworkConfig
 from progan_tf.training.state import Networks
 from progan_tf.training.steps import TrainStep
 
