@@ -47,35 +47,26 @@ def warp(images: tf.Tensor, source: tf.Tensor) -> tf.Tensor:
     size, channels = 2 * images.shape[1], images.shape[3]
     fine = _upscale(_upscale(images, axis=1), axis=2)
     place = (tf.range(size, dtype=tf.float32) + 0.5) / size - 0.5
-    across, down = (
-        tf.reshape(row[:, 0], [-1, 1, 1]) * place + tf.reshape(row[:, 1], [-1, 1, 1]) * place[:, tf.newaxis]
-        + tf.reshape(row[:, 2], [-1, 1, 1]) for row in tf.unstack(source, axis=1)
-    )  # fmt: skip
-    (left, x), (top, y) = (_split((places + 0.5) * size - 0.5) for places in (across, down))
+    by_x, by_y, offset = (source[:, :, at, tf.newaxis, tf.newaxis] for at in range(3))
+    places = by_x * place + by_y * place[:, tf.newaxis] + offset  # x and y: [N, 2, size, size]
+    places = (places + 0.5) * size - 0.5  # in pixels
+    whole = tf.floor(places)
+    left, top = tf.unstack(tf.cast(whole, tf.int32), axis=1)
+    x, y = tf.unstack((places - whole)[..., tf.newaxis], axis=1)
     pixels = tf.reshape(fine, [-1, size * size, channels])
 
     def read(rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-        index = reflect(rows, size) * size + reflect(columns, size)
-        return tf.gather(pixels, tf.reshape(index, [-1, size * size]), batch_dims=1)
+        return tf.gather(pixels, reflect(rows, size) * size + reflect(columns, size), batch_dims=1)
 
-    x, y = (tf.reshape(part, [-1, size * size, 1]) for part in (x, y))
     above = read(top, left) * (1 - x) + read(top, left + 1) * x
     below = read(top + 1, left) * (1 - x) + read(top + 1, left + 1) * x
-    return downscale(tf.reshape(above * (1 - y) + below * y, [-1, size, size, channels]))
-
-
-def _split(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Whole part, int32, and what is over it."""
-    whole = tf.floor(values)
-    return tf.cast(whole, tf.int32), values - whole
+    return downscale(above * (1 - y) + below * y)
 
 
 def _upscale(images: tf.Tensor, axis: int) -> tf.Tensor:
     """Images of twice the size along an axis: of each pixel, its value at -1/4 and at 1/4."""
     size = images.shape[axis]
-    near = [
-        tf.gather(images, reflect(tf.range(size) + offset, size), axis=axis) for offset in (-2, -1, 0, 1, 2)
-    ]  # fmt: skip
+    near = [tf.gather(images, reflect(tf.range(size) + by, size), axis=axis) for by in (-2, -1, 0, 1, 2)]
     before = sum(weight * pixels for weight, pixels in zip(_QUARTER[::-1], near[:4], strict=True))
     after = sum(weight * pixels for weight, pixels in zip(_QUARTER, near[1:], strict=True))
     doubled = [*images.shape[:axis], 2 * size, *images.shape[axis + 1 :]]
