@@ -69,8 +69,9 @@ def _upscale(images: tf.Tensor, axis: int) -> tf.Tensor:
     near = [tf.gather(images, reflect(tf.range(size) + by, size), axis=axis) for by in (-2, -1, 0, 1, 2)]
     before = sum(weight * pixels for weight, pixels in zip(_QUARTER[::-1], near[:4], strict=True))
     after = sum(weight * pixels for weight, pixels in zip(_QUARTER, near[1:], strict=True))
-    doubled = [*images.shape[:axis], 2 * size, *images.shape[axis + 1 :]]
-    return tf.reshape(tf.stack([before, after], axis=axis + 1), [-1, *doubled[1:]])
+    shape = [-1, *images.shape[1:]]
+    shape[axis] *= 2
+    return tf.reshape(tf.stack([before, after], axis=axis + 1), shape)
 
 
 def _turn(angle: tf.Tensor) -> tf.Tensor:

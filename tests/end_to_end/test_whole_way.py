@@ -70,7 +70,7 @@ def whole_way(images: Path, resolution: int, count: int, folder: Path, settings:
     assert Image.open(made / "grid.png").size == (2 * side, 2 * side)
 
 
-@pytest.mark.parametrize("conditioning", ["acgan", "projection"])
+@pytest.mark.parametrize("conditioning", ["acgan", pytest.param("projection", marks=pytest.mark.slow)])
 def test_classes_from_folders_to_images_of_a_class(tmp_path, conditioning):
     """Dark tiles in one folder and bright ones in another, so that a class is a thing to see."""
     images, data, runs, model = (tmp_path / name for name in ("images", "data", "run", "model"))
