@@ -36,11 +36,15 @@ def judge(config: LossConfig, discriminator: Discriminator, images: tf.Tensor, l
 
 
 def judge_steepness(
-    config: LossConfig, discriminator: Discriminator, images: tf.Tensor, labels: tf.Tensor
+    config: LossConfig, discriminator: Discriminator, images: tf.Tensor, labels: tf.Tensor, factor: tf.Tensor | float
 ) -> tuple[Verdict, tf.Tensor]:
-    """The verdict, and the squared norm [N] of the gradient of each image's score with respect to the image."""
+    """The verdict, and the squared norm [N] of the gradient of each image's score with respect to the image.
+
+    The score is multiplied by `factor` while it is differentiated, so that float16 keeps small gradients.
+    """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
         verdict = judge(config, discriminator, images, labels)
-    gradients = tf.cast(tape.gradient(verdict.score, images), tf.float32)
+        scaled = verdict.score * factor
+    gradients = tf.cast(tape.gradient(scaled, images), tf.float32) / factor
     return verdict, tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3])

@@ -9,8 +9,8 @@ from progan_tf.losses.loss import DiscriminatorLoss, Loss
 class LeastSquares(Loss):
     """Half the squared distance to the score that is to be. Nothing holds the gradient; it is taken for the log."""
 
-    def d_loss(self, discriminator, reals, fakes, labels, mix, norm_scale) -> DiscriminatorLoss:
-        real, squares = judge_steepness(self.config, discriminator, reals, labels)
+    def d_loss(self, discriminator, reals, fakes, labels, mix, norm_scale, factor=1.0) -> DiscriminatorLoss:
+        real, squares = judge_steepness(self.config, discriminator, reals, labels, factor)
         fake = judge(self.config, discriminator, fakes, labels)
         label_loss = real.label_loss + fake.label_loss
         loss = (tf.square(real.score - 1) + tf.square(fake.score)) / 2 + label_loss

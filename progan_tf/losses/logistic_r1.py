@@ -9,8 +9,8 @@ from progan_tf.losses.loss import DiscriminatorLoss, Loss
 class LogisticR1(Loss):
     """-log of the probability of being right, which is sigmoid(D), and gamma / 2 |grad D|^2 at the reals."""
 
-    def d_loss(self, discriminator, reals, fakes, labels, mix, norm_scale) -> DiscriminatorLoss:
-        real, squares = judge_steepness(self.config, discriminator, reals, labels)
+    def d_loss(self, discriminator, reals, fakes, labels, mix, norm_scale, factor=1.0) -> DiscriminatorLoss:
+        real, squares = judge_steepness(self.config, discriminator, reals, labels, factor)
         fake = judge(self.config, discriminator, fakes, labels)
         squares *= norm_scale**2
         label_loss = real.label_loss + fake.label_loss

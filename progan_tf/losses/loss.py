@@ -32,6 +32,7 @@ class Loss:
         labels: tf.Tensor,
         mix: tf.Tensor,
         norm_scale: float,
+        factor: tf.Tensor | float = 1.0,
     ) -> DiscriminatorLoss:
         """What the discriminator minimises. Reals and fakes are judged apart: their minibatch statistics do not mix.
 
@@ -41,6 +42,7 @@ class Loss:
             mix: [N] in [0, 1], where between real and fake a loss may look.
             norm_scale: multiplies the norm of the gradient with respect to an image: 2^-(levels still to come) gives
                 the norm with respect to the image up-scaled to the full size, 1 that at the current level.
+            factor: multiplies scores while they are differentiated with respect to images, and is undone after.
         """
         raise NotImplementedError
 

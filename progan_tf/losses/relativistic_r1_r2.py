@@ -9,9 +9,9 @@ from progan_tf.losses.loss import DiscriminatorLoss, Loss
 class RelativisticR1R2(Loss):
     """Each real is to score above the fake it is paired with; gamma / 2 |grad D|^2 at reals and at fakes."""
 
-    def d_loss(self, discriminator, reals, fakes, labels, mix, norm_scale) -> DiscriminatorLoss:
+    def d_loss(self, discriminator, reals, fakes, labels, mix, norm_scale, factor=1.0) -> DiscriminatorLoss:
         (real, at_reals), (fake, at_fakes) = (
-            judge_steepness(self.config, discriminator, images, labels) for images in (reals, fakes)
+            judge_steepness(self.config, discriminator, images, labels, factor) for images in (reals, fakes)
         )
         at_reals, at_fakes = (squares * norm_scale**2 for squares in (at_reals, at_fakes))
         label_loss = real.label_loss + fake.label_loss

@@ -182,7 +182,8 @@ class TrainStep:
         """
         fakes = self._policy.apply(self.generator([drawn.d_latents, labels, alpha]), drawn.d_augment, p)
         with tf.GradientTape() as tape:
-            d = self.loss.d_loss(self._discriminate(alpha), reals, fakes, labels, drawn.mix, self._norm_scale)
+            discriminate = self._discriminate(alpha)
+            d = self.loss.d_loss(discriminate, reals, fakes, labels, drawn.mix, self._norm_scale, factor)
             scaled = tf.reduce_sum(d.loss) * (factor / self._batch_size)
         return self._gradients(tape, scaled, self._d_variables, factor), d
 

@@ -53,10 +53,12 @@ class Recorder:
         return linear(images)
 
 
-def d_loss(name: str, critic=linear, labels=NO_LABELS, mix=MIX, norm_scale=1.0, **settings) -> DiscriminatorLoss:
+def d_loss(
+    name: str, critic=linear, labels=NO_LABELS, mix=MIX, norm_scale=1.0, factor=1.0, **settings
+) -> DiscriminatorLoss:
     loss = registry.make(LossConfig(name, **settings))
     arguments = (tf.constant(values) for values in (REALS, FAKES, labels, mix))
-    return loss.d_loss(critic, *arguments, norm_scale)
+    return loss.d_loss(critic, *arguments, norm_scale, factor)
 
 
 def g_loss(name: str, critic=linear, labels=NO_LABELS, real_labels=NO_LABELS, **settings) -> tf.Tensor:

@@ -143,7 +143,7 @@ def test_the_gradient_of_a_projection_is_that_of_the_whole_score():
         (LossConfig(), np.broadcast_to(WEIGHTS, (N, *WEIGHTS.shape))),
         (PROJECTION, np.stack([WEIGHTS + LABEL_WEIGHTS[..., label] for label in CLASSES])),
     ):
-        _, squares = judge_steepness(config, labelling, tf.constant(REALS), tf.constant(ONE_HOT))
+        _, squares = judge_steepness(config, labelling, tf.constant(REALS), tf.constant(ONE_HOT), factor=1.0)
         close(squares, norm(weights) ** 2)
 
 
@@ -171,3 +171,16 @@ def test_every_loss_judges_reals_and_fakes_with_their_own_labels(name):
         "least_squares": (fakes - 1) ** 2 / 2,
         "relativistic_r1_r2": np.logaddexp(0, reals - fakes),
     }[name])  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_too_small_for_float16_are_kept_by_the_factor(name):
+    """A critic that computes in float16, with gradients of about 1e-9: without a factor its norm is 0."""
+
+    def faint(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        scores, logits = critics.linear(tf.cast(tf.cast(images, tf.float16), tf.float32))
+        return scores * 1e-9, logits
+
+    wanted = critics.d_loss(name).gradient_norm * 1e-9
+    np.testing.assert_allclose(critics.d_loss(name, faint, factor=2.0**20).gradient_norm, wanted, rtol=1e-2)
+    assert (critics.d_loss(name, faint).gradient_norm.numpy() == 0).all()
