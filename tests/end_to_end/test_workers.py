@@ -40,10 +40,18 @@ def leave(processes: list[subprocess.Popen], code: int, seconds: float = 60) -> 
     return told
 
 
+def wait_for_checkpoint(process: subprocess.Popen, run_dir: Path) -> None:
+    """Until a run that has logged its first tick has sealed it."""
+    while not checkpoints.newest_whole(run_dir / "checkpoints"):
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
 def test_a_killed_worker_takes_the_others_along_and_all_go_on_from_the_last_checkpoint(data_dir, tmp_path):
     run_dir = tmp_path / "run"
     pair = start(data_dir, run_dir)
-    wait_for_images(pair[0], run_dir, 640)
+    wait_for_images(pair[0], run_dir, 320)
+    wait_for_checkpoint(pair[0], run_dir)
     pair[1].kill()
     [told] = leave(pair[:1], 75)
     assert len(told) == 1 and "lost worker 1 (127.0.0.1:" in told[0] and "goes on from the last checkpoint" in told[0]

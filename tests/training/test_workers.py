@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from progan_tf.config import Config, NetworkConfig, TrainingConfig
+from progan_tf.config import AugmentationConfig, Config, NetworkConfig, TrainingConfig
 from tests import datasets, workers
 
 STAGES = [(2, 0), (3, 1), (3, 0), (4, 1), (4, 0)]  # level, fading
 CONFIG = [
     Config(
         network=NetworkConfig(latent_size=8, fmap_base=64, fmap_max=8),
-        training=TrainingConfig(mirror=True, use_labels=labelled, shuffle_mb=1),
+        augmentation=AugmentationConfig("all", "ada" if labelled else "diffaugment", ada_kimg=2.0),
+        training=TrainingConfig(use_labels=labelled, shuffle_mb=1),
     )
     for labelled in (False, True)
 ]
@@ -69,7 +70,7 @@ def test_two_workers_agree_with_one_process_at_every_level(tmp_path, resolution,
     assert [len(together), *(result["replicas"] for result in (*together, alone))] == [2, 2, 2, 1]
     for level, fading in stages(resolution):
         names = [name for name in alone if name.startswith(f"{level}/{fading}/") and "optimizer" not in name]
-        assert sum("/metrics/" in name for name in names) == 7
+        assert sum("/metrics/" in name for name in names) > 6
         assert sum("/generator/" in name for name in names) > 10
         for name in names:
             np.testing.assert_allclose(together[0][name], alone[name], rtol=1e-5, atol=1e-5, err_msg=name)
