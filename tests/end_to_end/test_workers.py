@@ -109,7 +109,7 @@ def statistics(run_dir: Path, trained: bool = True) -> np.ndarray:
         assert checkpoints.restore_averaged(run_dir / "checkpoints", averaged).images == 9600
     latents = np.random.default_rng(0).standard_normal((512, config.network.latent_size), np.float32)
     model = averaged.model_at(config.network.final_level, False, len(latents))
-    images = model([latents, np.zeros((len(latents), 0), np.float32), 1.0]).numpy()
+    images = model([latents, np.zeros((len(latents), 0), np.float32), np.float32(1.0)]).numpy()
     means = images.mean(axis=(1, 2))
     steps = np.abs(np.diff(images, axis=1)).mean(axis=(0, 1, 2))
     return np.concatenate([means.mean(axis=0), images.std(axis=(0, 1, 2)), means.std(axis=0), steps])
