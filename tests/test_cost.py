@@ -1,0 +1,98 @@
+"""The arithmetic of cost against published figures, and against the layers and the graphs that really compute."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from progan_tf import cost
+from progan_tf.config import Config, NetworkConfig
+from progan_tf.networks.discriminator import Discriminator
+from progan_tf.networks.generator import Generator
+from progan_tf.training.state import Networks
+from progan_tf.training.steps import TrainStep
+
+CONVOLUTIONS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
+SMALL = NetworkConfig(resolution=16, channels=5, labels=3, latent_size=24, fmap_base=128, fmap_max=20)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "forward", "step"),
+    [(32, 9.25, 167), (64, 18.38, 331), (128, 27.51, 495), (256, 36.65, 660), (512, 45.80, 824), (1024, 54.98, 990)],
+)
+def test_the_published_network_costs_what_its_own_graph_does(resolution, forward, step):
+    """Billions of operations an image, counted on the graph of the published code."""
+    config, level = NetworkConfig(resolution, 3), resolution.bit_length() - 1
+    assert cost.forward_flops(cost.generator(config, level)) / 1e9 == pytest.approx(forward, abs=0.005)
+    assert cost.forward_flops(cost.discriminator(config, level)) / 1e9 == pytest.approx(forward, abs=0.005)
+    assert cost.step_flops(config, level) / 1e9 == pytest.approx(step, abs=0.6)
+
+
+@pytest.mark.parametrize("fading", [False, True])
+@pytest.mark.parametrize("level", [2, 3, 4])
+@pytest.mark.parametrize(("network", "layers"), [(Generator, cost.generator), (Discriminator, cost.discriminator)])
+def test_layers_have_the_names_weights_and_outputs_of_those_that_compute(network, layers, level, fading):
+    if level == 2 and fading:
+        pytest.skip("the first level does not fade in")
+    built = network(SMALL)
+    used = {name.rpartition("/")[0] for name in built.variables_used(level, fading)}
+    found = layers(SMALL, level, fading)
+    assert {layer.name for layer in found} == used
+    model = built.model_at(level, fading, batch_size=1)
+    for layer in found:
+        mine = built.layers[layer.name]
+        assert layer.weights == mine.count_params(), layer.name
+        assert layer.outputs == math.prod(model.get_layer(mine.name).output.shape), layer.name
+
+
+@pytest.mark.parametrize(("level", "fading"), [(2, False), (3, True), (4, False), (4, True)])
+def test_a_step_costs_what_the_convolutions_and_products_of_its_graph_do(level, fading):
+    batch = 8
+    config = Config(network=SMALL)
+    labels = np.eye(SMALL.labels, dtype=np.float32)
+    step = TrainStep(
+        Networks(config), config, level=level, fading=fading, batch_size=batch, replicas=1, label_table=labels
+    )
+    images = tf.zeros((batch, 2**level, 2**level, SMALL.channels), tf.uint8)
+    graph = (
+        tf.function(lambda at: step(images, tf.zeros((batch, SMALL.labels)), at, tf.constant(0.5)))
+        .get_concrete_function(tf.TensorSpec([], tf.int64))
+        .graph
+    )
+    counted = 2 * sum(multiplications(operation) for operation in needed(graph)) / batch
+    # What nobody asks for is not computed: the gradient of the latents, that of the images but in the gradient of the
+    # penalty and in G's turn, and the scores of the mixtures, of whose gradient alone the penalty is made.
+    first = cost.generator(SMALL, level, fading)[:1]
+    ends = [layer for layer in cost.discriminator(SMALL, level, fading) if layer.name.endswith("from_rgb")]
+    last = cost.discriminator(SMALL, level, fading)[-1:]
+    spared = cost.forward_flops(first) + 3 * cost.forward_flops(ends) + 4 * cost.forward_flops(last)
+    assert counted == cost.step_flops(SMALL, level, fading) - spared
+
+
+def needed(graph: tf.Graph) -> set[tf.Operation]:
+    """The operations that results or side effects depend on: gradients nobody asks for are in the graph, but not run."""
+    found, left = set(), [*(output.op for output in graph.outputs), *graph.control_outputs]
+    while left:
+        operation = left.pop()
+        if operation not in found:
+            found.add(operation)
+            left += [*(value.op for value in operation.inputs), *operation.control_inputs]
+    return found
+
+
+def multiplications(operation: tf.Operation) -> int:
+    """Of a convolution, one of its gradients, or a matrix product, by the shapes in the graph."""
+    shapes = [tuple(value.shape) for value in operation.inputs]
+    if operation.type == "MatMul":
+        rows, inner = shapes[0][::-1] if operation.get_attr("transpose_a") else shapes[0]
+        return rows * inner * operation.outputs[0].shape[1]
+    if operation.type not in CONVOLUTIONS:
+        return 0
+    result = tuple(operation.outputs[0].shape)
+    kernel, small = {
+        "Conv2D": (shapes[1], result),
+        "Conv2DBackpropInput": (shapes[1], shapes[-1]),
+        "Conv2DBackpropFilter": (result, shapes[-1]),
+    }[operation.type]
+    return math.prod(small[:3]) * math.prod(kernel)
