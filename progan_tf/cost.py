@@ -75,7 +75,9 @@ def step_flops(config: NetworkConfig, level: int, fading: bool = False) -> int:
     weights: reals and fakes 1 G + 6 D, the gradient penalty 2 D to the gradient and 4 D back through both ways,
     the generator's turn 3 G + 2 D.
     """
-    return 4 * forward_flops(generator(config, level, fading)) + 14 * forward_flops(discriminator(config, level, fading))
+    return 4 * forward_flops(generator(config, level, fading)) + 14 * forward_flops(
+        discriminator(config, level, fading)
+    )
 
 
 def _ends(level: int, fading: bool) -> tuple[int, ...]:

@@ -12,8 +12,8 @@ from progan_tf.networks.discriminator import Discriminator
 from progan_tf.networks.generator import Generator
 from progan_tf.training.state import Networks
 from progan_tf.training.steps import TrainStep
+from tests.graphs import multiplications
 
-CONVOLUTIONS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
 SMALL = NetworkConfig(resolution=16, channels=5, labels=3, latent_size=24, fmap_base=128, fmap_max=20)
 
 
@@ -60,7 +60,7 @@ def test_a_step_costs_what_the_convolutions_and_products_of_its_graph_do(level, 
         .get_concrete_function(tf.TensorSpec([], tf.int64))
         .graph
     )
-    counted = 2 * sum(multiplications(operation) for operation in needed(graph)) / batch
+    counted = 2 * multiplications(graph) / batch
     # What nobody asks for is not computed: the gradient of the latents, that of the images but in the gradient of the
     # penalty and in G's turn, and the scores of the mixtures, of whose gradient alone the penalty is made.
     first = cost.generator(SMALL, level, fading)[:1]
@@ -68,31 +68,3 @@ def test_a_step_costs_what_the_convolutions_and_products_of_its_graph_do(level, 
     last = cost.discriminator(SMALL, level, fading)[-1:]
     spared = cost.forward_flops(first) + 3 * cost.forward_flops(ends) + 4 * cost.forward_flops(last)
     assert counted == cost.step_flops(SMALL, level, fading) - spared
-
-
-def needed(graph: tf.Graph) -> set[tf.Operation]:
-    """The operations that results or side effects depend on: gradients nobody asks for are in the graph, but not run."""
-    found, left = set(), [*(output.op for output in graph.outputs), *graph.control_outputs]
-    while left:
-        operation = left.pop()
-        if operation not in found:
-            found.add(operation)
-            left += [*(value.op for value in operation.inputs), *operation.control_inputs]
-    return found
-
-
-def multiplications(operation: tf.Operation) -> int:
-    """Of a convolution, one of its gradients, or a matrix product, by the shapes in the graph."""
-    shapes = [tuple(value.shape) for value in operation.inputs]
-    if operation.type == "MatMul":
-        rows, inner = shapes[0][::-1] if operation.get_attr("transpose_a") else shapes[0]
-        return rows * inner * operation.outputs[0].shape[1]
-    if operation.type not in CONVOLUTIONS:
-        return 0
-    result = tuple(operation.outputs[0].shape)
-    kernel, small = {
-        "Conv2D": (shapes[1], result),
-        "Conv2DBackpropInput": (shapes[1], shapes[-1]),
-        "Conv2DBackpropFilter": (result, shapes[-1]),
-    }[operation.type]
-    return math.prod(small[:3]) * math.prod(kernel)

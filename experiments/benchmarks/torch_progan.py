@@ -222,7 +222,7 @@ class Training:
 
 
 def check(training: Training, inputs: Path, answer: Path) -> None:
-    """One step on weights, `reals` [N, H, W, C], `d_latents`, `g_latents` and `mix` of a file; its figures to another."""
+    """One step on weights, `reals` [N, H, W, C], `d_latents`, `g_latents` and `mix` of a file; figures to another."""
     given = dict(np.load(inputs))
     training.set_weights(given)
     reals = torch.from_numpy(given["reals"].transpose(0, 3, 1, 2))

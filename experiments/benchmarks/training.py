@@ -3,8 +3,8 @@
   python -m experiments.benchmarks.training --levels=6,8 --torch_python=/path/to/python --output=training.json
   python -m experiments.benchmarks.training --what=split --levels=6
 
-The network is the published one, grown to the level, with half the published batch of one GPU: 16 images at 64 pixels, 4
-at 256. `steps` has these take steps in turn, and tells medians:
+The network is the published one, grown to the level, with half the published batch of one GPU: 16 images at 64 pixels,
+4 at 256. `steps` has these take steps in turn, and tells medians:
 
 - training as it is: the trainer on a small dataset, every step a call of its own; and with a tick, its actions and a
   checkpoint at every step, which tells what those take;
@@ -19,15 +19,13 @@ out, with a note, where --torch_python has none.
 """
 
 import contextlib
-import dataclasses
 import json
 import platform
 import re
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import flags
@@ -191,7 +189,7 @@ def _table(level: int, seconds: dict[str, list[float]]) -> str:
 def _shares(precision: str, parts: dict[str, list[float]]) -> str:
     medians = {name: statistics.median(found) for name, found in parts.items()}
     step = medians.pop("step")
-    told = ", ".join(f"{name} {seconds:.3f} s ({seconds / step:.1%})" for name, seconds in medians.items())
+    told = ", ".join(f"{name} {median:.3f} s ({median / step:.1%})" for name, median in medians.items())
     return f"{precision}: a step takes {step:.3f} s; alone {told}"
 
 
@@ -200,7 +198,7 @@ def _network(level: int) -> NetworkConfig:
 
 
 def _config(level: int, precision: str, ticks: bool = False) -> Config:
-    """A run that is at the level, fully grown, after its first call; a tick and a checkpoint at every step, or never."""
+    """A run that is at the level, grown, after its first call; with a tick and a checkpoint at every step, or never."""
     never = 1e9
     return Config(
         network=_network(level),
@@ -238,7 +236,8 @@ def _machine() -> dict[str, str]:
 
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return {"processor": f"{len(names)} x {names[0]}" if names else platform.processor(), "tensorflow": tf.__version__}
+    processor = f"{len(names)} x {names[0]}" if names else platform.processor()
+    return {"processor": processor, "tensorflow": tf.__version__}
 
 
 if __name__ == "__main__":
