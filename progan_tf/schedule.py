@@ -66,11 +66,11 @@ def levels(config: Config) -> list[tuple[int, int, int]]:
     """The levels that a whole run reaches: (level, images before it, images at its end), fade-in included."""
     found, begin, total = [], 0, total_images(config.schedule)
     for level in range(FIRST_LEVEL, config.network.final_level + 1):
-        end = begin + _images(config.schedule.stable_kimg, level)
-        if level > FIRST_LEVEL:
-            end += _images(config.schedule.fade_kimg, level)
-        if begin < total:
-            found.append((level, begin, total if level == config.network.final_level else min(end, total)))
+        fade = _images(config.schedule.fade_kimg, level) if level > FIRST_LEVEL else 0
+        last = level == config.network.final_level
+        end = total if last else min(total, begin + fade + _images(config.schedule.stable_kimg, level))
+        if begin < end:
+            found.append((level, begin, end))
         begin = end
     return found
 
