@@ -1,8 +1,10 @@
 """How fast this machine is at what training spends its time on."""
 
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 
 def convolution(
@@ -45,3 +47,30 @@ def convolution_rate(size: int = 32, channels: int = 64, batch: int = 16, second
     while time.monotonic() < end:
         rates.append(run())
     return statistics.median(rates)
+
+
+class Others:
+    """How many cores other processes, or other machines on the same hardware, keep busy: Linux alone tells."""
+
+    def __init__(self, ours: Sequence[int]):
+        self._ours = (os.getpid(), *ours)
+        self._begin = self._seconds()
+
+    def cores(self) -> float | None:
+        """The mean since this was made; None where the system does not tell."""
+        if self._begin is None:
+            return None
+        clock, others = (now - then for now, then in zip(self._seconds(), self._begin, strict=True))
+        return max(0.0, others / clock)
+
+    def _seconds(self) -> tuple[float, float] | None:
+        """The clock, and what others have computed; time taken away from this machine is theirs."""
+        if not Path("/proc/stat").exists():
+            return None
+        user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+        own = 0
+        for process in self._ours:
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            own += int(fields[11]) + int(fields[12])
+        ticks = user + nice + system + irq + softirq + steal - own
+        return time.monotonic(), ticks / os.sysconf("SC_CLK_TCK")

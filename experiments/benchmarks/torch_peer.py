@@ -29,6 +29,10 @@ class TorchPeer:
         sizes = {"latent_size": network.latent_size, "channels": network.channels, "group": network.stddev_group}
         self.ask(network={"widths": widths, **sizes}, batch=batch)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ask(self, **request: Any) -> dict[str, Any]:
         """Sends a request and waits for its answer."""
         self._process.stdin.write(json.dumps(request) + "\n")

@@ -25,7 +25,7 @@ import re
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import flags
@@ -68,31 +68,39 @@ def main() -> None:
         results["levels"].append(result)
         if _OUTPUT.value:
             Path(_OUTPUT.value).write_text(json.dumps(results, indent=2))
+    if "steps" in _WHAT.value and len(results["levels"]) > 1:
+        print("\n## All levels\n\n" + _all_levels(results["levels"]))
 
 
 def _steps(level: int) -> dict[str, list[float]]:
     """Seconds of every step of every contestant, and of the convolutions seconds for a step's operations."""
     with contextlib.ExitStack() as stack:
-        makers = _contestants(level, stack)
+        peer = _torch_peer(level, stack)
+        makers = _ours(level, stack) | (_torch_contestants(peer) if peer else {})
         wanted = {name: make for name, make in makers.items() if re.search(_ONLY.value, name)}
-        with Progress("steps", (_ROUNDS.value + 1) * len(wanted), "steps") as progress:
-            contestants = {name: make() for name, make in wanted.items()}
-            for contestant in contestants.values():
-                contestant()  # compiles, or takes memory for the first time
+        return _alternate(wanted, [peer.pid] if peer else [])
+
+
+def _alternate(makers: dict[str, Callable[[], Contestant]], processes: Sequence[int] = ()) -> dict[str, list[float]]:
+    """Seconds by contestant: all take a step in turn, one that is not counted first."""
+    seconds: dict[str, list[float]] = {name: [] for name in makers}
+    with Progress("steps", (_ROUNDS.value + 1) * len(makers), "steps") as progress:
+        contestants = {name: make() for name, make in makers.items()}
+        for counted in range(_ROUNDS.value + 1):
+            if counted == 1:  # the first compiles, and takes memory for the first time
+                others = machine.Others(processes)
+            for name, contestant in contestants.items():
+                taken = contestant()
+                if counted:
+                    seconds[name].append(taken)
                 progress.advance()
-            return _alternate(contestants, progress)
-
-
-def _alternate(contestants: dict[str, Contestant], progress: Progress) -> dict[str, list[float]]:
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(_ROUNDS.value):
-        for name, contestant in contestants.items():
-            seconds[name].append(contestant())
-            progress.advance()
+    busy = others.cores()
+    if busy is not None:
+        print(f"meanwhile others kept {busy:.2f} cores busy\n")
     return seconds
 
 
-def _contestants(level: int, stack: contextlib.ExitStack) -> dict[str, Callable[[], Contestant]]:
+def _ours(level: int, stack: contextlib.ExitStack) -> dict[str, Callable[[], Contestant]]:
     """How each contestant is made, by name."""
     from experiments.benchmarks.bare_step import BareStep
     from experiments.benchmarks.trainer_steps import TrainerSteps
@@ -117,14 +125,17 @@ def _contestants(level: int, stack: contextlib.ExitStack) -> dict[str, Callable[
             _FORWARD.format(precision): lambda convolution=convolution: convolution(False),
             _GRADIENTS.format(precision): lambda convolution=convolution: convolution(True),
         }
-    return found | _torch_contestants(level, stack)
+    return found
 
 
-def _torch_contestants(level: int, stack: contextlib.ExitStack) -> dict[str, Callable[[], Contestant]]:
+def _torch_peer(level: int, stack: contextlib.ExitStack) -> TorchPeer | None:
     if not has_torch(_TORCH_PYTHON.value):
         print(f"PyTorch is not compared: {_TORCH_PYTHON.value} has none; name one that has by --torch_python")
-        return {}
-    peer = stack.enter_context(TorchPeer(_TORCH_PYTHON.value, _network(level), level, _BATCHES[level]))
+        return None
+    return stack.enter_context(TorchPeer(_TORCH_PYTHON.value, _network(level), level, _BATCHES[level]))
+
+
+def _torch_contestants(peer: TorchPeer) -> dict[str, Callable[[], Contestant]]:
     found: dict[str, Callable[[], Contestant]] = {}
     for precision in map(_dtype, _PRECISIONS.value):
         for form, request in (
@@ -144,12 +155,9 @@ def _split(level: int, precision: str) -> dict[str, list[float]]:
 
     bare = BareStep(_network(level), level, _BATCHES[level], precision)
     with tempfile.TemporaryDirectory() as folder:
-        contestants = {"step": bare, **bare.parts(), "input": input_steps(_config(level, precision), Path(folder))}
-        with Progress("parts", (_ROUNDS.value + 1) * len(contestants), "steps") as progress:
-            for contestant in contestants.values():
-                contestant()
-                progress.advance()
-            return _alternate(contestants, progress)
+        read = input_steps(_config(level, precision), Path(folder))
+        contestants = {"step": bare, **bare.parts(), "input": read}
+        return _alternate({name: lambda contestant=contestant: contestant for name, contestant in contestants.items()})
 
 
 def _table(level: int, seconds: dict[str, list[float]]) -> str:
@@ -183,6 +191,21 @@ def _table(level: int, seconds: dict[str, list[float]]) -> str:
             told.append(f"a tick with its actions and a checkpoint {tick - trainer:.2f} s")
         if told:
             lines.append(f"{precision}: {'; '.join(told)}.  ")
+    return "\n".join(lines)
+
+
+def _all_levels(results: list[dict]) -> str:
+    """Markdown: images a second of the trainer at every level, and of the convolution's rate how much."""
+    titles = [f"images/s, {precision} | of a convolution" for precision in _PRECISIONS.value]
+    lines = [f"| pixels | batch | {' | '.join(titles)} |", "|---|---" + "|---|---" * len(titles) + "|"]
+    for result in results:
+        medians = {name: statistics.median(found) for name, found in result["seconds"].items()}
+        cells = []
+        for precision in _PRECISIONS.value:
+            trainer, peak = medians.get(f"trainer, {precision}"), medians.get(_FORWARD.format(precision))
+            cells.append(f"{result['batch'] / trainer:,.3f}" if trainer else "")
+            cells.append(f"{peak / trainer:.0%}" if trainer and peak else "")
+        lines.append(f"| {2 ** result['level']} | {result['batch']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

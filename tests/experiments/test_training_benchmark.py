@@ -87,3 +87,5 @@ def test_the_table_compares_medians(monkeypatch):
     assert f"a convolution {operations / 5:,.0f} GFLOP/s, with its gradients {operations / 7:,.0f}" in told
     assert "the trainer takes +25.0% of the bare step" in told
     assert "a tick with its actions and a checkpoint 3.00 s" in told
+    results = [{"level": 6, "batch": 16, "seconds": seconds}, {"level": 7, "batch": 8, "seconds": {}}]
+    assert training._all_levels(results).splitlines()[2:] == ["| 64 | 16 | 1.600 | 50% |", "| 128 | 8 |  |  |"]
