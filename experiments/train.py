@@ -16,7 +16,7 @@ from absl import flags
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from data_prep import command_line
+from data_prep import command_line, disk
 from data_prep.quietly import import_tensorflow
 from progan_tf import config as configs
 from progan_tf import presets
@@ -92,16 +92,16 @@ def main() -> None:
     dataset = pipeline.open_dataset(_DATA_DIR.value, _SPLIT.value)
     config = trainer.resolve(config, dataset)
     actions = _actions(run_dir, config, dataset, metrics)
-    profile = Profile(run_dir / "tensorboard", config, _PROFILE.value) if _PROFILE.value is not None else None
+    profile = Profile(run_dir / "tensorboard", config, _PROFILE.value)
     with Console(config, run_dir / "log.txt") as console:
 
         def after_call(progress: Progress) -> bool:
-            if profile:
-                profile.after_call(progress)
+            profile.after_call(progress)
             return console.heartbeat(progress)
 
-        actions += [profile] if profile else []
-        progress = trainer.train(config, dataset, run_dir, strategy.make(_STRATEGY.value), actions, after_call)
+        devices = strategy.make(_STRATEGY.value)
+        with disk.explained(str(run_dir)):
+            progress = trainer.train(config, dataset, run_dir, devices, [*actions, profile], after_call)
     print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
     print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
 

@@ -15,10 +15,10 @@ from progan_tf.training.trainer import Action
 class Profile(Action):
     """Traces the call that takes `step`, all its operations and those of the input, to `plugins/profile` of a folder.
 
-    A tick or checkpoint that falls between the call and the one before it is traced too.
+    No call is traced where it is None. A checkpoint that falls between the call and the one before is traced too.
     """
 
-    def __init__(self, folder: Path, config: Config, step: int):
+    def __init__(self, folder: Path, config: Config, step: int | None):
         self._folder, self._config, self._step = folder, config, step
         self._tracing = False
 
@@ -34,6 +34,8 @@ class Profile(Action):
         self._trace_if_next(progress)
 
     def _trace_if_next(self, progress: Progress) -> None:
+        if self._step is None:
+            return
         steps = len(schedule.upcoming(self._config, progress.images))
         if progress.steps <= self._step < progress.steps + steps:
             tf.profiler.experimental.start(str(self._folder))
