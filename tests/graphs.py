@@ -2,7 +2,22 @@
 
 import math
 
+import pytest
 import tensorflow as tf
+
+
+def compiled_from_now_on(monkeypatch: pytest.MonkeyPatch) -> list:
+    """A list to which every function is added that is compiled from now on, but those that Keras makes for itself."""
+    compiled, compile_function = [], tf.function
+
+    def kept(function=None, **options):
+        made = compile_function(function, **options)
+        if function is not None and not options:
+            compiled.append(made)
+        return made
+
+    monkeypatch.setattr(tf, "function", kept)
+    return compiled
 
 
 def multiplications(graph: tf.Graph) -> int:

@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
 from experiments.machine import Others, convolution, convolution_rate
-from tests.graphs import multiplications
+from tests.graphs import compiled_from_now_on, multiplications
 
 
 def test_the_rate_is_one_of_a_computer():
@@ -18,22 +18,22 @@ def test_the_rate_is_one_of_a_computer():
 @pytest.mark.parametrize(("gradients", "passes"), [(False, 1), (True, 3)])
 def test_all_that_is_counted_is_computed(gradients, passes, monkeypatch):
     """TensorFlow leaves out what no result needs, such as a convolution of which gradients alone are asked for."""
-    compiled, function = [], tf.function
-    monkeypatch.setattr(tf, "function", lambda passes: compiled.append(function(passes)) or compiled[-1])
+    compiled = compiled_from_now_on(monkeypatch)
     convolution(8, 4, 2, gradients=gradients)
     graph = compiled[0].get_concrete_function().graph
     assert multiplications(graph) == passes * 2 * 8**2 * 9 * 4**2
 
 
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="only Linux tells what others compute")
-def test_what_others_compute_is_told_and_what_we_do_is_not():
-    busy = "import time; end = time.monotonic() + {}\nwhile time.monotonic() < end: pass"
-    other = subprocess.Popen([sys.executable, "-c", busy.format(60)])
+def test_what_a_process_computes_is_told_where_it_is_not_ours():
+    work = "import time\nwhile time.process_time() < 1.5: pass\nprint(flush=True)\ntime.sleep(600)"
+    other = subprocess.Popen([sys.executable, "-c", work], stdout=subprocess.PIPE)
     try:
+        begin = time.monotonic()
         ours, theirs = Others([other.pid]), Others([])
-        exec(busy.format(2))
-        both, ourselves = theirs.cores(), ours.cores()
+        other.stdout.readline()
+        computed = (theirs.cores() - ours.cores()) * (time.monotonic() - begin)
     finally:
         other.kill()
-        other.wait()
-    assert 0.2 < both - ourselves < 1.2  # a core, or less where there are too few
+        other.communicate()
+    assert 1.2 < computed < 1.6  # its start may have come before

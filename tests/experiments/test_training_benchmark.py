@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from experiments.benchmarks import training
 from experiments.benchmarks.bare_step import BareStep
@@ -10,9 +9,9 @@ from experiments.benchmarks.trainer_steps import TrainerSteps, input_steps
 from progan_tf import cost
 from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConfig
 from progan_tf.training import checkpoints, run_directory
-from tests.graphs import multiplications
+from tests.graphs import compiled_from_now_on, multiplications
 
-NETWORK = NetworkConfig(resolution=16, channels=3, latent_size=8, fmap_base=64, fmap_max=8)
+NETWORK = NetworkConfig(resolution=8, channels=3, latent_size=8, fmap_base=64, fmap_max=8)
 
 
 def config(tick_kimg: float) -> Config:
@@ -24,15 +23,17 @@ def config(tick_kimg: float) -> Config:
 
 
 def test_the_trainer_takes_a_step_whenever_it_is_told_to(tmp_path):
-    with TrainerSteps(config(1e-9), tmp_path / "ticks") as ticks, TrainerSteps(config(1e6), tmp_path / "none") as none:
-        for _ in range(3):
-            assert ticks() > 0 and none() > 0
-            lines = run_directory.read_metrics(tmp_path / "ticks" / "run")
-            assert lines[-1]["resolution"] in (4, 16)
-        assert [line["images"] for line in lines] == [8, 16, 24, 32]  # the first was taken to leave 4 x 4
-    newest = checkpoints.newest_whole(tmp_path / "ticks" / "run" / "checkpoints")
-    assert checkpoints.load_progress(newest).images == 32
-    assert run_directory.read_metrics(tmp_path / "none" / "run") == []
+    run = tmp_path / "run"
+    with TrainerSteps(config(tick_kimg=1e-9), tmp_path) as trainer:
+        for taken in range(1, 4):
+            assert trainer() > 0
+            # One more was taken to leave 4 x 4. A checkpoint is written after its tick, so within the next step.
+            ticks = run_directory.read_metrics(run)
+            assert [line["images"] for line in ticks] == [8 * step for step in range(1, taken + 2)]
+            saved = checkpoints.load_progress(checkpoints.newest_whole(run / "checkpoints"))
+            assert saved.images == 8 * taken
+    assert {line["resolution"] for line in ticks[1:]} == {8}
+    assert checkpoints.load_progress(checkpoints.newest_whole(run / "checkpoints")).images == 32
 
 
 def test_a_failure_of_the_trainer_is_one_of_whoever_asks(tmp_path):
@@ -50,14 +51,13 @@ def test_input_is_read_a_batch_at_a_time(tmp_path):
 
 def test_the_bare_step_and_its_parts_are_the_whole_step(monkeypatch):
     """By their convolutions and products, but for the images of the penalty's mixtures, which parts take as given."""
-    compiled, function = [], tf.function
-    monkeypatch.setattr(tf, "function", lambda passes: compiled.append(function(passes)) or compiled[-1])
-    bare = BareStep(NETWORK, level=4, batch=8, precision="float32")
+    compiled = compiled_from_now_on(monkeypatch)
+    bare = BareStep(NETWORK, level=3, batch=8, precision="float32")
     parts = bare.parts()
     whole, *others = (2 * multiplications(one.get_concrete_function().graph) / 8 for one in compiled)
     assert dict(zip(parts, others, strict=True))["optimisers and average"] == 0
     assert sum(others) == pytest.approx(whole, rel=1e-3)
-    assert whole == pytest.approx(cost.step_flops(NETWORK, 4), rel=0.05)
+    assert whole == pytest.approx(cost.step_flops(NETWORK, 3), rel=0.05)
     before = bare._d_weights[0].numpy()
     assert bare() > 0 and all(part() > 0 for part in parts.values())
     assert np.any(bare._d_weights[0].numpy() != before)
