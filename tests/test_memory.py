@@ -23,12 +23,11 @@ print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-@pytest.mark.parametrize(("level", "batch", "precision"), [
-    (5, 8, "float32"),
-    pytest.param(7, 8, "float32", marks=pytest.mark.slow),
-    pytest.param(8, 4, "float32", marks=pytest.mark.slow),
-    pytest.param(8, 4, "mixed_bfloat16", marks=pytest.mark.slow),
-])  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("level", "batch", "precision"),
+    [(5, 8, "float32"), (7, 8, "float32"), (8, 4, "float32"), (6, 8, "mixed_bfloat16"), (8, 4, "mixed_bfloat16")],
+)
 def test_a_step_takes_what_is_estimated(level, batch, precision):
     config = Config(network=NetworkConfig(2**level, 3), training=TrainingConfig(precision=precision))
     command = [sys.executable, "-c", STEP, str(level), str(batch), precision]

@@ -19,7 +19,7 @@ from tests import datasets
 
 CONFIG = Config(
     network=NetworkConfig(resolution=8, channels=3, latent_size=4, fmap_base=64, fmap_max=4),
-    schedule=ScheduleConfig(stable_kimg={4: 0.064}, fade_kimg={4: 0.064}, total_kimg=0.192, batch_size={4: 16, 8: 8}),
+    schedule=ScheduleConfig(stable_kimg={4: 0.064}, fade_kimg={4: 0}, total_kimg=0.192, batch_size={4: 16, 8: 8}),
     training=TrainingConfig(tick_kimg={4: 0.032}, shuffle_mb=1),
 )
 

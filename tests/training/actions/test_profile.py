@@ -9,6 +9,7 @@ from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConf
 from progan_tf.data import pipeline
 from progan_tf.training import strategy, trainer
 from progan_tf.training.actions.profile import Profile
+from progan_tf.training.progress import Progress
 from tests import datasets
 
 CONFIG = Config(
@@ -50,5 +51,10 @@ def test_the_call_of_the_step_is_traced_with_its_operations(dataset, tmp_path, s
     assert sum("conv2dbackpropfilter" in name for name in names) == 4 * (2 * 4 + 2)
 
 
-def test_a_step_that_is_never_taken_is_not_traced(dataset, tmp_path):
-    assert profiled(dataset, tmp_path / "run", 12) == []
+@pytest.mark.parametrize("step", [None, 3, 12])
+def test_a_step_gone_by_or_never_taken_is_not_traced(tmp_path, step):
+    profile = Profile(tmp_path / "tensorboard", CONFIG, step)
+    profile.start(None, Progress(images=32, steps=4))
+    for call in (2, 3):
+        profile.after_call(Progress(images=32 * call, steps=4 * call))
+    assert not profile._tracing and not (tmp_path / "tensorboard").exists()
