@@ -106,7 +106,7 @@ def _row(config: Config, level: int, begin: int, end: int, device_bytes: float) 
     return Row(
         resolution=2**level,
         parameters=cost.weights(layers),
-        gflop_per_image=cost.step_flops(network, level) / 1e9,
+        gflop_per_image=cost.step_flops(config, level) / 1e9,
         batch=batch,
         memory_gb=memory.step_bytes(config, level, at_once or config.network.stddev_group) / 1e9,
         at_once=at_once,

@@ -6,7 +6,7 @@ fused up- and down-scaling included: a transposed or strided convolution with a 
 
 from typing import NamedTuple
 
-from progan_tf.config import NetworkConfig
+from progan_tf.config import Config, NetworkConfig
 
 
 class Layer(NamedTuple):
@@ -68,16 +68,18 @@ def weights(layers: list[Layer]) -> int:
     return sum(layer.weights for layer in layers)
 
 
-def step_flops(config: NetworkConfig, level: int, fading: bool = False) -> int:
-    """Floating-point operations of a whole training step, for each image of its batch.
+def step_flops(config: Config, level: int, fading: bool = False) -> int:
+    """Floating-point operations of a whole training step, for each image of its batch; augmentation is not counted.
 
-    In forward passes of generator and discriminator, a backward pass costing one for the inputs and one for the
-    weights: reals and fakes 1 G + 6 D, the gradient penalty 2 D to the gradient and 4 D back through both ways,
-    the generator's turn 3 G + 2 D.
+    In forward passes of generator and discriminator, where a backward pass is one for the inputs and one for the
+    weights: making the fakes 1 G, learning from scores 3 D for the reals and 3 D for the fakes, the generator's turn
+    3 G + 2 D. A penalty on a gradient is 2 D to the gradient and 4 D back through both passes: WGAN-GP has it at images
+    of its own, R1 and R2 at reals and fakes, instead of their 3 D. Least squares look at the gradient alone, for the log;
+    relativistic losses judge the reals once more in the generator's turn.
     """
-    return 4 * forward_flops(generator(config, level, fading)) + 14 * forward_flops(
-        discriminator(config, level, fading)
-    )
+    d_passes = {"wgan_gp": 14, "logistic_r1": 11, "least_squares": 9, "relativistic_r1_r2": 15}[config.loss.name]
+    g, d = (forward_flops(layers(config.network, level, fading)) for layers in (generator, discriminator))
+    return 4 * g + d_passes * d
 
 
 def _ends(level: int, fading: bool) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from progan_tf import cost
-from progan_tf.config import Config, NetworkConfig
+from progan_tf.config import Config, LossConfig, NetworkConfig
 from progan_tf.networks.discriminator import Discriminator
 from progan_tf.networks.generator import Generator
 from progan_tf.training.state import Networks
@@ -26,7 +26,7 @@ def test_the_published_network_costs_what_its_own_graph_does(resolution, forward
     config, level = NetworkConfig(resolution, 3), resolution.bit_length() - 1
     assert cost.forward_flops(cost.generator(config, level)) / 1e9 == pytest.approx(forward, abs=0.005)
     assert cost.forward_flops(cost.discriminator(config, level)) / 1e9 == pytest.approx(forward, abs=0.005)
-    assert cost.step_flops(config, level) / 1e9 == pytest.approx(step, abs=0.6)
+    assert cost.step_flops(Config(network=config), level) / 1e9 == pytest.approx(step, abs=0.6)
 
 
 @pytest.mark.parametrize("fading", [False, True])
@@ -48,23 +48,28 @@ def test_layers_have_the_names_weights_and_outputs_of_those_that_compute(network
 
 @pytest.mark.parametrize(("level", "fading"), [(2, False), (3, True), (4, False)])
 def test_a_step_costs_what_the_convolutions_and_products_of_its_graph_do(level, fading):
-    batch = 8
-    config = Config(network=SMALL)
-    labels = np.eye(SMALL.labels, dtype=np.float32)
-    step = TrainStep(
-        Networks(config), config, level=level, fading=fading, batch_size=batch, replicas=1, label_table=labels
-    )
-    images = tf.zeros((batch, 2**level, 2**level, SMALL.channels), tf.uint8)
-    graph = (
-        tf.function(lambda at: step(images, tf.zeros((batch, SMALL.labels)), at, tf.constant(0.5)))
-        .get_concrete_function(tf.TensorSpec([], tf.int64))
-        .graph
-    )
-    counted = 2 * multiplications(graph) / batch
     # What nobody asks for is not computed: the gradient of the latents, that of the images but in the gradient of the
     # penalty and in G's turn, and the scores of the mixtures, of whose gradient alone the penalty is made.
     first = cost.generator(SMALL, level, fading)[:1]
     ends = [layer for layer in cost.discriminator(SMALL, level, fading) if layer.name.endswith("from_rgb")]
     last = cost.discriminator(SMALL, level, fading)[-1:]
     spared = cost.forward_flops(first) + 3 * cost.forward_flops(ends) + 4 * cost.forward_flops(last)
-    assert counted == cost.step_flops(SMALL, level, fading) - spared
+    config = Config(network=SMALL)
+    assert counted(config, level, fading) == cost.step_flops(config, level, fading) - spared
+
+
+@pytest.mark.parametrize("loss", ["logistic_r1", "least_squares", "relativistic_r1_r2"])
+def test_the_other_losses_cost_what_their_graphs_do_but_for_the_ends(loss):
+    config = Config(network=SMALL, loss=LossConfig(loss))
+    assert counted(config, 4) == pytest.approx(cost.step_flops(config, 4), rel=0.02)
+
+
+def counted(config: Config, level: int, fading: bool = False) -> float:
+    """Operations an image of the graph that a step runs."""
+    batch, labels = 8, np.eye(SMALL.labels, dtype=np.float32)
+    step = TrainStep(
+        Networks(config), config, level=level, fading=fading, batch_size=batch, replicas=1, label_table=labels
+    )
+    images = tf.zeros((batch, 2**level, 2**level, SMALL.channels), tf.uint8)
+    run = tf.function(lambda at: step(images, tf.zeros((batch, SMALL.labels)), at, tf.constant(0.5)))
+    return 2 * multiplications(run.get_concrete_function(tf.TensorSpec([], tf.int64)).graph) / batch

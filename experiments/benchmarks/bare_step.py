@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from progan_tf.config import Config, NetworkConfig, TrainingConfig
-from progan_tf.losses import WassersteinGP
+from progan_tf.losses.wasserstein_gp import WassersteinGP
 from progan_tf.training.state import Networks
 
 _ALPHA = tf.constant(1.0)
@@ -77,8 +77,9 @@ class BareStep:
         return tape.gradient(loss, [weight.value for weight in self._d_weights], unconnected_gradients="zero")
 
     def _g_gradients(self) -> list[tf.Tensor]:
+        others = (self._no_labels, self._reals, self._no_labels)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(self._loss.g_loss(self._discriminate, self._generate(), self._no_labels))
+            loss = tf.reduce_mean(self._loss.g_loss(self._discriminate, self._generate(), *others))
         return tape.gradient(loss, [weight.value for weight in self._g_weights])
 
     def _update_d(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -35,7 +35,7 @@ from data_prep.progress import Progress
 from experiments import machine
 from experiments.benchmarks.torch_peer import TorchPeer, has_torch
 from progan_tf import cost
-from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConfig
+from progan_tf.config import AugmentationConfig, Config, NetworkConfig, ScheduleConfig, TrainingConfig
 
 _WHAT = flags.DEFINE_list("what", ["steps", "split"], "Parts to run: steps, split.")
 _LEVELS = flags.DEFINE_list("levels", ["6", "8"], "Levels: log2 of the resolution.")
@@ -105,7 +105,7 @@ def _ours(level: int, stack: contextlib.ExitStack) -> dict[str, Callable[[], Con
     from experiments.benchmarks.bare_step import BareStep
     from experiments.benchmarks.trainer_steps import TrainerSteps
 
-    batch, operations = _BATCHES[level], cost.step_flops(_network(level), level) * _BATCHES[level]
+    batch, operations = _BATCHES[level], cost.step_flops(Config(network=_network(level)), level) * _BATCHES[level]
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     found: dict[str, Callable[[], Contestant]] = {}
     for precision in _PRECISIONS.value:
@@ -162,7 +162,7 @@ def _split(level: int, precision: str) -> dict[str, list[float]]:
 
 def _table(level: int, seconds: dict[str, list[float]]) -> str:
     """Markdown: images a second, operations a second of the fused step, and how these compare."""
-    batch, operations = _BATCHES[level], cost.step_flops(_network(level), level) * _BATCHES[level]
+    batch, operations = _BATCHES[level], cost.step_flops(Config(network=_network(level)), level) * _BATCHES[level]
     medians = {name: statistics.median(found) for name, found in seconds.items()}
     lines = [
         "| | seconds a step | images/s | GFLOP/s | of a convolution | of PyTorch unfused, float32 |",
@@ -233,9 +233,9 @@ def _config(level: int, precision: str, ticks: bool = False) -> Config:
             learning_rate={4: 0.001},
             repeats=1,
         ),
+        augmentation=AugmentationConfig(symmetries="mirror"),
         training=TrainingConfig(
             precision=precision,
-            mirror=True,
             steps_per_call=1,
             tick_kimg={4: 1e-9 if ticks else never},
             checkpoint_minutes=never,

@@ -9,10 +9,9 @@ def seconds_left(config: Config, images: int, images_per_second: float) -> float
     """Seconds to the end of the schedule at `images`, from the rate at the level now in training."""
     now, _ = schedule.level_and_alpha(config.schedule, config.network.final_level, images)
     left = sum(
-        step_flops(config.network, level) * max(0, end - max(begin, images))
-        for level, begin, end in schedule.levels(config)
+        step_flops(config, level) * max(0, end - max(begin, images)) for level, begin, end in schedule.levels(config)
     )
-    return left / step_flops(config.network, now) / images_per_second if images_per_second > 0 else float("inf")
+    return left / step_flops(config, now) / images_per_second if images_per_second > 0 else float("inf")
 
 
 def duration(seconds: float) -> str:

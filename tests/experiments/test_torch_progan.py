@@ -10,7 +10,7 @@ import tensorflow as tf
 from experiments.benchmarks.torch_peer import TorchPeer, has_torch
 from progan_tf.config import Config, NetworkConfig
 from progan_tf.training.state import Networks
-from progan_tf.training.steps import Noise, TrainStep
+from progan_tf.training.steps import TrainStep
 
 BATCH, LEVEL = 8, 4
 CONFIG = Config(network=NetworkConfig(resolution=16, channels=3, latent_size=24, fmap_base=128, fmap_max=20))
@@ -51,7 +51,7 @@ def test_the_same_weights_make_the_same_images_losses_and_penalty(torch_python, 
     reals, d_latents, g_latents, mix = map(tf.constant, inputs.values())
     no_labels = tf.zeros((BATCH, 0))
     fakes = step.generator([d_latents, no_labels, tf.constant(1.0)])
-    drawn = Noise(d_latents, g_latents, no_labels, mix, tf.zeros(BATCH, tf.bool))
+    drawn = step.draw(tf.constant(0))._replace(d_latents=d_latents, g_latents=g_latents, mix=mix)
     seen = step.update(reals, no_labels, drawn, tf.constant(1.0))
     np.testing.assert_allclose(found["fakes"].transpose(0, 2, 3, 1), fakes, atol=1e-5)
     np.testing.assert_allclose(found["norm"], seen.gradient_norm, rtol=1e-4)

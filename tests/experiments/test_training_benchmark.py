@@ -57,7 +57,7 @@ def test_the_bare_step_and_its_parts_are_the_whole_step(monkeypatch):
     whole, *others = (2 * multiplications(one.get_concrete_function().graph) / 8 for one in compiled)
     assert dict(zip(parts, others, strict=True))["optimisers and average"] == 0
     assert sum(others) == pytest.approx(whole, rel=1e-3)
-    assert whole == pytest.approx(cost.step_flops(NETWORK, 3), rel=0.05)
+    assert whole == pytest.approx(cost.step_flops(Config(network=NETWORK), 3), rel=0.05)
     before = bare._d_weights[0].numpy()
     assert bare() > 0 and all(part() > 0 for part in parts.values())
     assert np.any(bare._d_weights[0].numpy() != before)
@@ -74,7 +74,7 @@ def test_the_table_compares_medians(monkeypatch):
         "PyTorch unfused, float32": [20.0, 21.0, 22.0],
         "PyTorch fused, bfloat16": [7.0, 7.0, 7.0],
     }
-    operations = cost.step_flops(NetworkConfig(64, 3), 6) * 16 / 1e9
+    operations = cost.step_flops(Config(network=NetworkConfig(64, 3)), 6) * 16 / 1e9
     table = training._table(6, seconds).splitlines()
     assert table[2] == (
         f"| trainer, float32 | 10.000 (9.000 to 11.000) | 1.600 | {operations / 10:,.0f} | 50% | 2.10 x |"
