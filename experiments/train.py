@@ -75,6 +75,10 @@ _INCEPTION_PATH = flags.DEFINE_string(
     "inception_path", "", "Weights of the FID network, where metrics need it; empty: those in the user's cache."
 )
 
+_PROFILE = flags.DEFINE_integer(
+    "profile", None, "Step whose call of the compiled loop is profiled for TensorBoard; left out: none.", lower_bound=0
+)
+
 
 def main() -> None:
     run_dir = Path(_RUN_DIR.value)
@@ -83,14 +87,21 @@ def main() -> None:
     import_tensorflow()
     from progan_tf.data import pipeline
     from progan_tf.training import strategy, trainer
+    from progan_tf.training.actions.profile import Profile
 
     dataset = pipeline.open_dataset(_DATA_DIR.value, _SPLIT.value)
     config = trainer.resolve(config, dataset)
     actions = _actions(run_dir, config, dataset, metrics)
+    profile = Profile(run_dir / "tensorboard", config, _PROFILE.value)
     with Console(config, run_dir / "log.txt") as console:
+
+        def after_call(progress: Progress) -> bool:
+            profile.after_call(progress)
+            return console.heartbeat(progress)
+
         devices = strategy.make(_STRATEGY.value)
         with disk.explained(str(run_dir)):
-            progress = trainer.train(config, dataset, run_dir, devices, actions, console.heartbeat)
+            progress = trainer.train(config, dataset, run_dir, devices, [*actions, profile], after_call)
     print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
     print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
 

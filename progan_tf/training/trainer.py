@@ -15,7 +15,7 @@ from progan_tf.data import pipeline
 from progan_tf.data.pipeline import Dataset
 from progan_tf.errors import Failed, InputError, Stopped
 from progan_tf.schedule import Phase
-from progan_tf.training import checkpoints, run_directory
+from progan_tf.training import checkpoints, out_of_memory, run_directory
 from progan_tf.training import strategy as strategies
 from progan_tf.training.loop import CompiledLoop
 from progan_tf.training.progress import Progress
@@ -70,7 +70,7 @@ def train(
     Raises:
         InputError: the schedule cannot work on this strategy, or the run folder is of another configuration.
         Stopped: `should_stop` said so; a checkpoint was written.
-        Failed: nothing could be learnt for 20 steps in a row.
+        Failed: nothing could be learnt for 20 steps in a row, or a step needs more memory than there is.
     """
     config = strategies.resolve(config, strategy)
     schedule.check(config, strategy.num_replicas_in_sync)
@@ -98,6 +98,8 @@ def train(
             loop = CompiledLoop(networks, config, dataset, strategy, phase, progress.images)
         try:
             history = loop(phases, progress.steps)
+        except tf.errors.ResourceExhaustedError as error:
+            raise out_of_memory.explain(config, phase, strategy.num_replicas_in_sync) from error
         except tf.errors.OpError as error:
             raise pipeline.explain(dataset, phase.level, error) from error
         _account(progress, phases, history)

@@ -71,7 +71,7 @@ def data_dir(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(data_dir, tmp_path_factory) -> tuple[Path, str]:
     run_dir = tmp_path_factory.mktemp("runs") / "undisturbed"
-    finished = subprocess.run(command(data_dir, run_dir), capture_output=True, text=True, check=False)
+    finished = subprocess.run(command(data_dir, run_dir, "--profile=9"), capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     return run_dir, finished.stdout
 
@@ -91,6 +91,7 @@ def test_a_run_leaves_all_that_it_should(undisturbed):
     assert {Image.open(path).size for path in grids} == {(32, 16)} == {Image.open(run_dir / "samples/reals.png").size}
     assert "images/s" in output and " left" in output
     assert output.count("\ntick ") == len(ticks)
+    assert len(list(run_dir.glob("tensorboard/plugins/profile/*/*.xplane.pb"))) == 1
     events = [path for path in (run_dir / "tensorboard").iterdir() if "tfevents" in path.name]
     tags = {value.tag for event in tf.compat.v1.train.summary_iterator(str(events[0])) for value in event.summary.value}
     assert {"Loss/D/loss", "Loss/G/loss", "Progress/kimg", "Timing/images_per_second", "Samples"} <= tags
