@@ -18,6 +18,7 @@ from progan_tf.errors import InputError
 from progan_tf.networks.generator import Generator
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
+from progan_tf.training.workers import Workers
 
 _SEAL = "checkpoint.json"
 
@@ -62,10 +63,33 @@ def restore(folder: Path, networks: Networks) -> Progress | None:
         InputError: there are checkpoints, and every one of them is torn.
     """
     path = newest_whole(folder)
-    if path is None:
+    return _read(path, networks) if path else None
+
+
+def restore_together(folder: Path, networks: Networks, workers: Workers) -> Progress | None:
+    """`restore` on all workers: of the checkpoint that is the newest whole one to the chief.
+
+    Raises:
+        InputError: the chief finds none that is whole, or another worker cannot read the one it has chosen.
+    """
+
+    def newest() -> int:
+        path = newest_whole(folder)
+        return int(path.name) if path else -1
+
+    images = workers.from_chief(newest)
+    if images < 0:
         return None
-    _checkpoint(networks.variables).read(str(path / "weights")).assert_consumed()
-    return load_progress(path)
+    path = folder / f"{images:012d}"
+    fault = None if workers.chief else torn(path)
+    if workers.any(fault is not None):
+        raise InputError(
+            f"worker {workers.index} cannot read the checkpoint {path} that the chief goes on from ({fault}); "
+            f"give all workers the same --run_dir, on storage they share"
+            if fault
+            else f"another worker cannot read the checkpoint {path}; its own message says why"
+        )
+    return _read(path, networks)
 
 
 def restore_averaged(folder: Path, averaged: Generator) -> Progress | None:
@@ -116,6 +140,11 @@ def load_progress(path: Path) -> Progress:
     if fields["stage"] is not None:
         fields["stage"] = tuple(fields["stage"])
     return Progress(**fields)
+
+
+def _read(path: Path, networks: Networks) -> Progress:
+    _checkpoint(networks.variables).read(str(path / "weights")).assert_consumed()
+    return load_progress(path)
 
 
 def _checkpoint(variables: dict[str, tf.Variable]) -> tf.train.Checkpoint:

@@ -7,6 +7,7 @@ from typing import Any
 from progan_tf import config as configs
 from progan_tf.config import Config
 from progan_tf.errors import InputError
+from progan_tf.training import lock
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
@@ -46,14 +47,20 @@ def open_run(run_dir: Path, config: Config, data: dict[str, Any]) -> None:
         if changed:
             _write(path, wanted)
         return
-    unfinished = path.with_name(path.name + ".tmp")
+    make(run_dir)
+    _write(path, wanted)
+
+
+def make(run_dir: Path) -> None:
+    """Makes a run folder that is not there. Raises InputError where it cannot be, or holds what is no run."""
+    path = run_dir / CONFIG
+    ours = {path, path.with_name(path.name + ".tmp"), run_dir / lock.FILENAME}
     try:
-        if run_dir.exists() and set(run_dir.iterdir()) - {unfinished}:
+        if run_dir.exists() and not path.exists() and set(run_dir.iterdir()) - ours:
             raise InputError(f"{run_dir} is not empty and holds no run; choose another --run_dir")
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"run folder {run_dir} cannot be made ({error.strerror}); choose another --run_dir") from error
-    _write(path, wanted)
 
 
 def read_config(run_dir: Path) -> Config:

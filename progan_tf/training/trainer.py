@@ -1,26 +1,31 @@
 """The training loop: phases of the schedule, ticks, checkpoints, and an orderly end."""
 
+import contextlib
 import dataclasses
+import json
 import logging
 import math
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
+from progan_tf import config as configs
 from progan_tf import schedule
 from progan_tf.config import Config, at_resolution
 from progan_tf.data import pipeline
 from progan_tf.data.pipeline import Dataset
 from progan_tf.errors import Failed, InputError, Stopped
 from progan_tf.schedule import Phase
-from progan_tf.training import checkpoints, out_of_memory, run_directory
+from progan_tf.training import checkpoints, lock, out_of_memory, run_directory
 from progan_tf.training import strategy as strategies
 from progan_tf.training.loop import CompiledLoop
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
 from progan_tf.training.time_left import seconds_left
+from progan_tf.training.workers import Workers
 
 MAX_SKIPPED_IN_A_ROW = 20
 
@@ -60,25 +65,58 @@ def train(
     strategy: tf.distribute.Strategy,
     actions: Sequence[Action],
     should_stop: Callable[[Progress], bool] = lambda progress: False,
+    leave: Callable[[Stopped], None] = lambda reason: None,
 ) -> Progress:
     """Trains to the end of the schedule, going on from the newest whole checkpoint of `run_dir`.
 
     Args:
         config: with resolution and channels resolved (`resolve`).
-        should_stop: asked after every call of the compiled loop, given how far the run is.
+        actions: what the chief does besides; the other workers have none.
+        should_stop: asked after every call of the compiled loop, given how far the run is; one worker stops all.
+        leave: called on another thread once another worker is lost; must end the process.
 
     Raises:
-        InputError: the schedule cannot work on this strategy, or the run folder is of another configuration.
-        Stopped: `should_stop` said so; a checkpoint was written.
+        InputError: the schedule cannot work on this strategy, or the run folder is of another configuration or in use.
+        Stopped: `should_stop` said so, and a checkpoint was written; or another worker was lost.
         Failed: nothing could be learnt for 20 steps in a row, or a step needs more memory than there is.
     """
     config = strategies.resolve(config, strategy)
     schedule.check(config, strategy.num_replicas_in_sync)
+    workers = Workers(strategy)
+    with workers.together(leave), contextlib.ExitStack() as held:
+        workers.from_chief(lambda: _open(run_dir, config, dataset, held))
+        _check_alike(workers, config, dataset)
+        return _train(config, dataset, run_dir, strategy, workers, actions, should_stop)
+
+
+def _open(run_dir: Path, config: Config, dataset: Dataset, held: contextlib.ExitStack) -> int:
+    """Opens the run folder and locks it until `held` is closed."""
+    run_directory.make(run_dir)
+    held.enter_context(lock.held(run_dir))
     run_directory.open_run(run_dir, config, dataset.identity())
+    return 0
+
+
+def _check_alike(workers: Workers, config: Config, dataset: Dataset) -> None:
+    """Raises InputError where a worker has another configuration or dataset than the chief."""
+    mine = zlib.crc32(json.dumps([configs.to_dict(config), dataset.identity()]).encode())
+    if workers.any(workers.from_chief(lambda: mine) != mine):
+        raise InputError("workers differ in their configuration or dataset; start all of them with the same command")
+
+
+def _train(
+    config: Config,
+    dataset: Dataset,
+    run_dir: Path,
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
+    actions: Sequence[Action],
+    should_stop: Callable[[Progress], bool],
+) -> Progress:
     folder = run_dir / "checkpoints"
     with strategy.scope():
         networks = Networks(config)
-    progress = checkpoints.restore(folder, networks) or Progress()
+    progress = checkpoints.restore_together(folder, networks, workers) or Progress()
     for action in actions:
         action.start(networks, progress)
 
@@ -101,7 +139,7 @@ def train(
         except tf.errors.ResourceExhaustedError as error:
             raise out_of_memory.explain(config, phase, strategy.num_replicas_in_sync) from error
         except tf.errors.OpError as error:
-            raise pipeline.explain(dataset, phase.level, error) from error
+            raise workers.lost(error) or pipeline.explain(dataset, phase.level, error) from error
         _account(progress, phases, history)
         now = time.monotonic()
         progress.seconds, clock = progress.seconds + now - clock, now
@@ -114,8 +152,9 @@ def train(
             for action in actions:
                 action.tick(networks, tick)
             clock = time.monotonic()  # what actions take is no training
-        stopping = should_stop(progress)
-        if tick_due or stopping or now - saved_at > 60 * config.training.checkpoint_minutes:
+        stopping = workers.any(should_stop(progress))
+        late = now - saved_at > 60 * config.training.checkpoint_minutes
+        if workers.chief and (tick_due or stopping or late):
             checkpoint = checkpoints.save(folder, networks, progress, config.training.keep_checkpoints)
             for action in actions:
                 action.saved(checkpoint)

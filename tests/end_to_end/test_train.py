@@ -80,7 +80,7 @@ def test_a_run_leaves_all_that_it_should(undisturbed):
     run_dir, output = undisturbed
     names = {path.name for path in run_dir.iterdir()}
     assert names == {
-        "config.json", "checkpoints", "metrics.jsonl", "tensorboard", "samples", "log.txt", "learning_curve.png"
+        "config.json", "checkpoints", "metrics.jsonl", "tensorboard", "samples", "log.txt", "learning_curve.png", "lock"
     }  # fmt: skip
     ticks = timeless(run_dir)
     assert [line["tick"] for line in ticks] == list(range(len(ticks))) and ticks[-1]["images"] == 3200
@@ -145,6 +145,8 @@ def test_a_start_without_preset_takes_the_run_up_as_it_is(data_dir, undisturbed)
         (["--set=schedule.batch_size=6"], "schedule.batch_size is 6 at resolution 4"),
         (["--data_dir=/nowhere"], "no dataset at /nowhere"),
         (["--strategy=seven"], "strategy"),
+        (["--strategy=multi_worker"], "TF_CONFIG does not say who trains together: it is not set"),
+        (["--strategy=tpu"], "no TPU 'local'"),
         (["--colour=blue"], "colour"),
         (["stray"], "unexpected stray"),
     ],

@@ -83,3 +83,16 @@ def test_replicas_share_a_batch_by_whole_groups(batch, replicas, group):
             mates = [image for at, image in enumerate(replica) if at % (share // size) == position % (share // size)]
             assert len({image % (batch // size) for image in mates}) == 1
     assert list(shares(batch, 1, group)[0]) == list(range(batch))
+
+
+@pytest.mark.parametrize(
+    ("batch", "workers", "local", "group"), [(16, 2, 2, 4), (48, 3, 2, 4), (32, 2, 4, 4), (12, 2, 1, 3)]
+)
+def test_a_replica_finds_its_images_in_what_its_worker_feeds(batch, workers, local, group):
+    """Replica r of the whole batch is replica r mod `local` of its worker's share of it."""
+    whole = shares(batch, workers * local, group)
+    fed = shares(batch, workers, min(group, batch // (workers * local)))
+    assert (fed == np.sort(whole.reshape(workers, -1))).all()
+    for worker in range(workers):
+        found = fed[worker][shares(batch // workers, local, group)]
+        assert (found == whole[worker * local : (worker + 1) * local]).all()
