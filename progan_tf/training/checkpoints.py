@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
@@ -23,7 +24,10 @@ _SEAL = "checkpoint.json"
 
 
 def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Path:
-    """Writes a checkpoint and removes all but the `keep` newest whole ones, and what a killed run left unfinished."""
+    """Writes a checkpoint and removes all but the `keep` newest whole ones, and what a killed run left unfinished.
+
+    The newest that is good to go back to stays besides.
+    """
     path = folder / f"{progress.images:012d}"
     for unfinished in {path, *folder.glob("*")} - set(_sealed(folder)) | {path}:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -33,7 +37,9 @@ def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Pat
     seal = path / (_SEAL + ".tmp")
     seal.write_text(json.dumps({"progress": dataclasses.asdict(progress), "files": files}, indent=1) + "\n")
     seal.rename(path / _SEAL)
-    for old in _sealed(folder)[:-keep]:
+    sealed = _sealed(folder)
+    good = [path for path in sealed if load_progress(path).good]
+    for old in set(sealed[:-keep]) - set(good[-1:]):
         shutil.rmtree(old)
     return path
 
@@ -53,6 +59,13 @@ def keep_copy(folder: Path, kept: Path, images: int) -> None:
     for other in kept.iterdir():
         if other != copy:
             shutil.rmtree(other)
+
+
+def remove_later(path: Path) -> None:
+    """Removes the checkpoints from after one that the run goes back to."""
+    for later in _sealed(path.parent):
+        if later.name > path.name:
+            shutil.rmtree(later)
 
 
 def restore(folder: Path, networks: Networks) -> Progress | None:
@@ -79,8 +92,8 @@ def restore_averaged(folder: Path, averaged: Generator) -> Progress | None:
     return load_progress(path)
 
 
-def newest_whole(folder: Path) -> Path | None:
-    """The newest checkpoint that is not torn, None where there is none at all.
+def newest_whole(folder: Path, only: Callable[[Progress], bool] = lambda progress: True) -> Path | None:
+    """The newest checkpoint that is not torn, `only` those that count; None where there is none at all.
 
     Raises:
         InputError: there are checkpoints, and every one of them is torn.
@@ -88,9 +101,10 @@ def newest_whole(folder: Path) -> Path | None:
     candidates = sorted(path for path in folder.glob("*") if path.is_dir())
     for path in reversed(candidates):
         fault = torn(path)
-        if fault is None:
+        if fault is not None:
+            logging.warning("checkpoint %s is torn (%s); trying the one before it", path, fault)
+        elif only(load_progress(path)):
             return path
-        logging.warning("checkpoint %s is torn (%s); trying the one before it", path, fault)
     if _sealed(folder):
         raise InputError(
             f"every checkpoint in {folder} is damaged; restore one from a backup or start a new run folder"

@@ -13,15 +13,13 @@ from progan_tf import schedule
 from progan_tf.config import Config, at_resolution
 from progan_tf.data import pipeline
 from progan_tf.data.pipeline import Dataset
-from progan_tf.errors import Failed, InputError, Stopped
+from progan_tf.errors import InputError, Stopped
 from progan_tf.schedule import Phase
-from progan_tf.training import checkpoints, run_directory
+from progan_tf.training import checkpoints, rewind, run_directory
 from progan_tf.training.loop import CompiledLoop
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
 from progan_tf.training.time_left import seconds_left
-
-MAX_SKIPPED_IN_A_ROW = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +41,8 @@ class Action:
     """Something to do beside training: logs, samples, pictures. By itself it does nothing."""
 
     def start(self, networks: Networks, progress: Progress) -> None:
-        """Called once, before the first step of this start; `progress.images` is 0 where the run is new."""
+        """Called before the first step of this start, where `progress.images` is 0 if the run is new; and again
+        where the run went back to an earlier checkpoint."""
 
     def tick(self, networks: Networks, tick: Tick) -> None:
         """Called at every tick, before the checkpoint that seals it."""
@@ -62,6 +61,9 @@ def train(
 ) -> Progress:
     """Trains to the end of the schedule, going on from the newest whole checkpoint of `run_dir`.
 
+    Where nothing could be learnt for 20 steps in a row, because of losses or gradients that were not finite, the run
+    goes back to its last good tick and on with other data and noise, three times at most.
+
     Args:
         config: with resolution and channels resolved (`resolve`).
         should_stop: asked after every call of the compiled loop, given how far the run is.
@@ -69,14 +71,17 @@ def train(
     Raises:
         InputError: the schedule cannot work on this strategy, or the run folder is of another configuration.
         Stopped: `should_stop` said so; a checkpoint was written.
-        Failed: nothing could be learnt for 20 steps in a row.
+        Failed: nothing could be learnt for 20 steps in a row, after three rewinds.
     """
     schedule.check(config, strategy.num_replicas_in_sync)
     run_directory.open_run(run_dir, config, dataset.identity())
     folder = run_dir / "checkpoints"
     with strategy.scope():
         networks = Networks(config)
-    progress = checkpoints.restore(folder, networks) or Progress()
+    progress = checkpoints.restore(folder, networks)
+    if progress is None:
+        progress = Progress()
+        checkpoints.save(folder, networks, progress, config.training.keep_checkpoints)  # to go back to
     for action in actions:
         action.start(networks, progress)
 
@@ -93,7 +98,8 @@ def train(
                 "%d x %d %s, %d images a step: compiling",
                 2**phase.level, 2**phase.level, "fading in" if phase.fading else "stable", phase.batch_size,
             )  # fmt: skip
-            loop = CompiledLoop(networks, config, dataset, strategy, phase, progress.images)
+            seeded = rewind.reseeded(config, progress.rewinds)
+            loop = CompiledLoop(networks, seeded, dataset, strategy, phase, progress.images)
         try:
             history = loop(phases, progress.steps)
         except tf.errors.OpError as error:
@@ -102,8 +108,13 @@ def train(
         now = time.monotonic()
         progress.seconds, clock = progress.seconds + now - clock, now
 
-        if progress.skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
-            raise Failed(_diverged(folder, progress))
+        if progress.skipped_in_a_row >= rewind.MAX_SKIPPED_IN_A_ROW:
+            fault = rewind.fault({name: values[-1] for name, values in history.items()})
+            progress, loop = rewind.rewind(folder, networks, progress, fault), None
+            for action in actions:
+                action.start(networks, progress)
+            clock = saved_at = time.monotonic()
+            continue
         tick_due = _tick_due(config, progress, phase)
         if tick_due:
             tick = _close_tick(config, progress, phases[-1])
@@ -162,7 +173,7 @@ def _account(progress: Progress, phases: list[Phase], history: dict[str, list[fl
         if skipped or not all(map(math.isfinite, figures.values())):
             progress.skipped += 1
             progress.skipped_in_a_row += 1
-            logging.warning("step %d: loss or gradient not finite, update skipped", progress.steps)
+            logging.warning("step %d: %s not finite, update skipped", progress.steps, rewind.fault(figures))
             continue
         progress.skipped_in_a_row = 0
         progress.summed_steps += 1
@@ -194,12 +205,3 @@ def _close_tick(config: Config, progress: Progress, phase: Phase) -> Tick:
     progress.tick_images, progress.tick_seconds = progress.images, progress.seconds
     progress.sums, progress.summed_steps = {}, 0
     return tick
-
-
-def _diverged(folder: Path, progress: Progress) -> str:
-    last = checkpoints.newest_whole(folder)
-    left = f"the last checkpoint is {last}" if last else "no checkpoint was written yet"
-    return (
-        f"{MAX_SKIPPED_IN_A_ROW} steps in a row had a loss or gradient that was not finite, at "
-        f"{progress.images / 1000:.1f} kimg; {left}; try a lower schedule.learning_rate"
-    )
