@@ -51,6 +51,19 @@ _STRATEGY = flags.DEFINE_enum(
     ["auto", "one", "mirrored"],
     "Devices: one, all of the machine (mirrored), or what is there (auto).",
 )
+_PRECISION = flags.DEFINE_enum(
+    "precision", None, ["auto", "float32", "mixed_bfloat16", "mixed_float16"],
+    "What hidden layers compute in, auto being what suits the device; short for training.precision.",
+)  # fmt: skip
+_XLA = flags.DEFINE_enum(
+    "xla", None, ["auto", "on", "off"], "Whether XLA compiles the networks; short for training.xla."
+)
+_MICROBATCH = flags.DEFINE_string(
+    "microbatch",
+    None,
+    "Images a device computes at once, the gradients of which are added up, for less memory; short for "
+    "training.microbatch.",
+)
 _SPLIT = flags.DEFINE_string("split", "train", "Split of the dataset to train on.")
 _EVAL_EVERY_KIMG = flags.DEFINE_float(
     "eval_every_kimg", None, "Run metrics every so many thousand images, 0 is never; short for evaluation.every_kimg."
@@ -166,7 +179,13 @@ def _config(run_dir: Path) -> Config:
         config = run_directory.read_config(run_dir)
     else:
         config = presets.preset(_PRESET.value or "satellite_256")
-    short = {"evaluation.every_kimg": _EVAL_EVERY_KIMG.value, "evaluation.metrics": _EVAL_METRICS.value}
+    short = {
+        "training.precision": _PRECISION.value,
+        "training.xla": _XLA.value,
+        "training.microbatch": _MICROBATCH.value,
+        "evaluation.every_kimg": _EVAL_EVERY_KIMG.value,
+        "evaluation.metrics": _EVAL_METRICS.value,
+    }
     settings = [f"{name}={value}" for name, value in short.items() if value is not None]
     return configs.override(config, [*_SET.value, *settings])
 
