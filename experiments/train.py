@@ -115,14 +115,17 @@ def _actions(run_dir: Path, config: Config, dataset: "Dataset", metrics: list["M
     from progan_tf.training.actions.sample_grid import SampleGrid
     from progan_tf.training.actions.tensorboard import TensorBoard
     from progan_tf.training.actions.tick_table import TickTable
+    from progan_tf.training.actions.watchdog import Watchdog
     from progan_tf.training.sampler import Sampler
 
     sampler = Sampler(config.network, dataset.manifest.dtype)
     evaluation = Evaluation(metrics, config, dataset, sampler, run_dir) if metrics else None
+    watchdog = Watchdog(config, dataset, sampler, run_dir)
     grid = SampleGrid(run_dir / "samples", config, dataset, sampler)
-    shown = [TensorBoard(run_dir / "tensorboard", grid, evaluation), LearningCurve(run_dir), TickTable()]
+    told = [watchdog, MetricsLog(run_dir, evaluation, watchdog), grid]
+    board = TensorBoard(run_dir / "tensorboard", grid, config.network.final_level, evaluation, watchdog)
     kept = [BestCheckpoint(run_dir, config.evaluation.best)] if config.evaluation.best else []
-    return [*([evaluation] if evaluation else []), MetricsLog(run_dir, evaluation), grid, *shown, *kept]
+    return [*([evaluation] if evaluation else []), *told, board, LearningCurve(run_dir), TickTable(), *kept]
 
 
 class Console:

@@ -15,7 +15,7 @@ from progan_tf.data import pipeline
 from progan_tf.data.pipeline import Dataset
 from progan_tf.errors import InputError, Stopped
 from progan_tf.schedule import Phase
-from progan_tf.training import checkpoints, rewind, run_directory
+from progan_tf.training import checkpoints, memory, rewind, run_directory
 from progan_tf.training import strategy as strategies
 from progan_tf.training.loop import CompiledLoop
 from progan_tf.training.progress import Progress
@@ -25,7 +25,10 @@ from progan_tf.training.time_left import seconds_left
 
 @dataclasses.dataclass(frozen=True)
 class Tick:
-    """What happened since the last tick. `metrics` are means over its steps; times are in seconds."""
+    """What happened since the last tick. `metrics` are means over its steps; times are in seconds.
+
+    Memory, in GB, is the most that the process and any one GPU have had since this start.
+    """
 
     number: int
     images: int
@@ -36,6 +39,8 @@ class Tick:
     tick_seconds: float
     images_per_second: float
     seconds_left: float
+    cpu_mem_gb: float = 0.0
+    peak_gpu_mem_gb: float = 0.0
 
 
 class Action:
@@ -202,6 +207,8 @@ def _close_tick(config: Config, progress: Progress, phase: Phase) -> Tick:
         tick_seconds=seconds,
         images_per_second=rate,
         seconds_left=seconds_left(config, progress.images, rate),
+        cpu_mem_gb=memory.cpu_gb(),
+        peak_gpu_mem_gb=memory.peak_gpu_gb(),
     )
     progress.tick += 1
     progress.tick_images, progress.tick_seconds = progress.images, progress.seconds

@@ -82,7 +82,15 @@ def test_a_run_leaves_all_that_it_should(undisturbed):
     assert output.count("\ntick ") == len(ticks)
     events = [path for path in (run_dir / "tensorboard").iterdir() if "tfevents" in path.name]
     tags = {value.tag for event in tf.compat.v1.train.summary_iterator(str(events[0])) for value in event.summary.value}
-    assert {"Loss/D/loss", "Loss/G/loss", "Progress/kimg", "Timing/images_per_second", "Samples"} <= tags
+    assert {
+        "Loss/D/loss", "Loss/G/loss", "Loss/scores/real", "Loss/scores/fake", "Progress/kimg", "Progress/lod",
+        "Timing/sec_per_tick", "Timing/sec_per_kimg", "Timing/total_sec", "Resources/cpu_mem_gb",
+        "Resources/peak_gpu_mem_gb", "Watch/ms_ssim", "Watch/recall", "Samples",
+    } <= tags  # fmt: skip
+    assert all(0 < line["watch"]["ms_ssim_real"] < 1 for line in ticks)
+    for line in run_directory.read_metrics(run_dir):
+        assert line["seconds_per_kimg"] == pytest.approx(1000 / line["images_per_second"], rel=1e-3)
+        assert 0.1 < line["cpu_mem_gb"] < 100 and line["seconds_left"] >= 0
 
 
 def test_terminated_then_killed_in_a_fade_and_resumed_ends_in_the_same_bits(data_dir, undisturbed, tmp_path):

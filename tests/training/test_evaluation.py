@@ -63,7 +63,7 @@ def train(dataset, run_dir, stop_at=None, config=CONFIG, metric=None):
     actions = [
         shown,
         MetricsLog(run_dir, shown),
-        TensorBoard(run_dir / "tensorboard", NoGrid, shown),
+        TensorBoard(run_dir / "tensorboard", NoGrid, CONFIG.network.final_level, shown),
         BestCheckpoint(run_dir, "colour"),
     ]
     with contextlib.suppress(Stopped):
