@@ -3,6 +3,7 @@
   python -m experiments.train --data_dir=data --run_dir=run --preset=satellite_256
   python -m experiments.train --data_dir=data --run_dir=run --eval_every_kimg=500 --eval_metrics=fid,kid,swd \
       --set=evaluation.best=kid
+  python -m experiments.train --data_dir=data512 --run_dir=run512 --init_from=run --set=network.resolution=512
 """
 
 import logging
@@ -21,6 +22,7 @@ from data_prep.quietly import import_tensorflow
 from progan_tf import config as configs
 from progan_tf import presets
 from progan_tf.config import Config
+from progan_tf.export import versions
 from progan_tf.schedule import total_images
 from progan_tf.training import run_directory
 from progan_tf.training.progress import Progress
@@ -64,6 +66,14 @@ _MICROBATCH = flags.DEFINE_string(
     "Images a device computes at once, the gradients of which are added up, for less memory; short for "
     "training.microbatch.",
 )
+_INIT_FROM = flags.DEFINE_string(
+    "init_from", None, "What a new run starts from: another run's folder, its best/, or a model folder that "
+    "experiments.export made. It goes on growing where that one stands.",
+)  # fmt: skip
+_FREEZE_LEVELS = flags.DEFINE_integer(
+    "freeze_levels", None, "Levels of the grown discriminator nearest the image that do not learn, for another run's "
+    "networks on few images; short for training.freeze_levels.",
+)  # fmt: skip
 _SPLIT = flags.DEFINE_string("split", "train", "Split of the dataset to train on.")
 _EVAL_EVERY_KIMG = flags.DEFINE_float(
     "eval_every_kimg", None, "Run metrics every so many thousand images, 0 is never; short for evaluation.every_kimg."
@@ -88,9 +98,20 @@ def main() -> None:
     config = trainer.resolve(config, dataset)
     actions = _actions(run_dir, config, dataset, metrics)
     with Console(config, run_dir / "log.txt") as console:
-        progress = trainer.train(config, dataset, run_dir, strategy.make(_STRATEGY.value), actions, console.heartbeat)
+        progress = trainer.train(
+            config, dataset, run_dir, strategy.make(_STRATEGY.value), actions, console.heartbeat, _init_from(run_dir)
+        )
     print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
     print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
+
+
+def _init_from(run_dir: Path) -> str | None:
+    """What the run is to start from, the newest version of a model: its full path, wherever the command is started."""
+    if _INIT_FROM.value is None:
+        return None
+    path = Path(_INIT_FROM.value).resolve()
+    known = any((folder / run_directory.CONFIG).exists() for folder in (path, path.parent, run_dir))
+    return str(path if known else versions.find(path))
 
 
 def _metrics(config: Config) -> list["Metric"]:
@@ -186,6 +207,7 @@ def _config(run_dir: Path) -> Config:
         "training.precision": _PRECISION.value,
         "training.xla": _XLA.value,
         "training.microbatch": _MICROBATCH.value,
+        "training.freeze_levels": _FREEZE_LEVELS.value,
         "evaluation.every_kimg": _EVAL_EVERY_KIMG.value,
         "evaluation.metrics": _EVAL_METRICS.value,
     }

@@ -13,12 +13,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from progan_tf.errors import InputError
 from progan_tf.networks.generator import Generator
 from progan_tf.training.progress import Progress
-from progan_tf.training.state import Networks
+from progan_tf.training.state import NETWORKS, Networks
 
 _SEAL = "checkpoint.json"
 
@@ -28,7 +29,7 @@ def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Pat
 
     The newest that is good to go back to stays besides.
     """
-    path = folder / f"{progress.images:012d}"
+    path = path_of(folder, progress)
     for unfinished in {path, *folder.glob("*")} - set(_sealed(folder)) | {path}:
         shutil.rmtree(unfinished, ignore_errors=True)
     path.mkdir(parents=True)
@@ -42,6 +43,11 @@ def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Pat
     for old in set(sealed[:-keep]) - set(good[-1:]):
         shutil.rmtree(old)
     return path
+
+
+def path_of(folder: Path, progress: Progress) -> Path:
+    """Where the checkpoint of a run that has come so far lies."""
+    return folder / f"{progress.images:012d}"
 
 
 def keep_copy(folder: Path, kept: Path, images: int) -> None:
@@ -90,6 +96,14 @@ def restore_averaged(folder: Path, averaged: Generator) -> Progress | None:
     status = _checkpoint(variables).read(str(path / "weights"))
     status.expect_partial().assert_existing_objects_matched()
     return load_progress(path)
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """The weights in a checkpoint by name, such as `generator/4x4/conv/kernel`: those of the networks, no moments."""
+    reader = tf.train.load_checkpoint(str(path / "weights"))
+    end = "/.ATTRIBUTES/VARIABLE_VALUE"
+    names = {key.removesuffix(end).replace(".S", "/"): key for key in reader.get_variable_to_shape_map()}
+    return {name: reader.get_tensor(key) for name, key in sorted(names.items()) if name.partition("/")[0] in NETWORKS}
 
 
 def newest_whole(folder: Path, only: Callable[[Progress], bool] = lambda progress: True) -> Path | None:

@@ -2,6 +2,9 @@
 
 import dataclasses
 
+from progan_tf import schedule
+from progan_tf.config import Config
+
 
 @dataclasses.dataclass
 class Progress:
@@ -29,3 +32,11 @@ class Progress:
     def good(self) -> bool:
         """Whether this is where a tick ended with something learnt: a place to go back to."""
         return self.images == self.tick_images and self.skipped_in_a_row == 0
+
+
+def where_it_stands(config: Config, progress: Progress) -> tuple[int, float]:
+    """Level and alpha of a run's last step."""
+    level, alpha = schedule.level_and_alpha(config.schedule, config.network.final_level, progress.images)
+    if progress.stage not in (None, (level, alpha < 1)):
+        return progress.stage[0], 1.0  # a stretch has just ended, and of the next one nothing is learnt yet
+    return level, alpha

@@ -8,6 +8,8 @@ from progan_tf.networks.generator import Generator
 from progan_tf.training.adam import SkippingAdam
 from progan_tf.training.loss_scale import LossScale
 
+NETWORKS = ("generator", "discriminator", "averaged")  # groups of variables that are weights of networks
+
 
 class Networks:
     """Generator, discriminator, averaged generator and the two optimisers. Make it inside a strategy's scope."""

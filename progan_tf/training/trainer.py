@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,7 +16,7 @@ from progan_tf.data import pipeline
 from progan_tf.data.pipeline import Dataset
 from progan_tf.errors import InputError, Stopped
 from progan_tf.schedule import Phase
-from progan_tf.training import checkpoints, memory, rewind, run_directory
+from progan_tf.training import checkpoints, memory, rewind, run_directory, transfer
 from progan_tf.training import strategy as strategies
 from progan_tf.training.loop import CompiledLoop
 from progan_tf.training.progress import Progress
@@ -64,6 +65,7 @@ def train(
     strategy: tf.distribute.Strategy,
     actions: Sequence[Action],
     should_stop: Callable[[Progress], bool] = lambda progress: False,
+    init_from: str | None = None,
 ) -> Progress:
     """Trains to the end of the schedule, going on from the newest whole checkpoint of `run_dir`.
 
@@ -73,22 +75,20 @@ def train(
     Args:
         config: with resolution and channels resolved (`resolve`).
         should_stop: asked after every call of the compiled loop, given how far the run is.
+        init_from: run folder or version of a model whose networks a new run starts from (`transfer.begin`).
 
     Raises:
-        InputError: the schedule cannot work on this strategy, or the run folder is of another configuration.
+        InputError: the schedule cannot work on this strategy, the run folder is of another configuration, or there is
+            nothing fitting to start from.
         Stopped: `should_stop` said so; a checkpoint was written.
         Failed: nothing could be learnt for 20 steps in a row, after three rewinds.
     """
     config = strategies.resolve(config, strategy)
     schedule.check(config, strategy.num_replicas_in_sync)
-    run_directory.open_run(run_dir, config, dataset.identity())
     folder = run_dir / "checkpoints"
     with strategy.scope():
         networks = Networks(config)
-    progress = checkpoints.restore(folder, networks)
-    if progress is None:
-        progress = Progress()
-        checkpoints.save(folder, networks, progress, config.training.keep_checkpoints)  # to go back to
+    progress = _start(config, networks, run_dir, dataset.identity(), init_from)
     for action in actions:
         action.start(networks, progress)
 
@@ -138,6 +138,19 @@ def train(
             raise Stopped(
                 f"stopped and saved at {progress.images / 1000:.1f} kimg; the same command goes on from there"
             )
+    return progress
+
+
+def _start(config: Config, networks: Networks, run_dir: Path, data: dict[str, Any], init_from: str | None) -> Progress:
+    """Where a run goes on or starts, with its networks as they are there. A new one gets a folder and a checkpoint."""
+    folder, progress = run_dir / "checkpoints", None
+    if not (run_dir / run_directory.CONFIG).exists():
+        progress = transfer.begin(config, networks, init_from)  # before anything is written
+    run_directory.open_run(run_dir, config, data, init_from)
+    if restored := checkpoints.restore(folder, networks):
+        return restored
+    progress = progress or transfer.begin(config, networks, run_directory.read_init_from(run_dir))
+    checkpoints.save(folder, networks, progress, config.training.keep_checkpoints)  # to go back to
     return progress
 
 
