@@ -18,7 +18,7 @@ class LossScale:
 
     def factor(self) -> tf.Tensor:
         """By what the loss is multiplied now, float32 []."""
-        return tf.exp2(self.log2)
+        return tf.pow(2.0, self.log2)
 
     def update(self, finite: tf.Tensor) -> None:
         """Notes whether a step's gradients were finite (bool [])."""
