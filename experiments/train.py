@@ -24,7 +24,7 @@ from progan_tf import presets
 from progan_tf.config import Config
 from progan_tf.export import versions
 from progan_tf.schedule import total_images
-from progan_tf.training import run_directory
+from progan_tf.training import best, run_directory
 from progan_tf.training.progress import Progress
 from progan_tf.training.time_left import duration, seconds_left
 
@@ -110,8 +110,9 @@ def _init_from(run_dir: Path) -> str | None:
     if _INIT_FROM.value is None:
         return None
     path = Path(_INIT_FROM.value).resolve()
-    known = any((folder / run_directory.CONFIG).exists() for folder in (path, path.parent, run_dir))
-    return str(path if known else versions.find(path))
+    is_run = path.name == best.FOLDER or (path / run_directory.CONFIG).exists()
+    resumed = (run_dir / run_directory.CONFIG).exists()  # the model may have a newer version now, or be gone
+    return str(path if is_run or resumed else versions.find(path))
 
 
 def _metrics(config: Config) -> list["Metric"]:

@@ -31,23 +31,21 @@ def open_run(run_dir: Path, config: Config, data: dict[str, Any], init_from: str
         InputError: the folder holds something else, or a run with another configuration or dataset; names the fields.
     """
     path = run_dir / CONFIG
+    before = read_init_from(run_dir)
+    if path.exists() and init_from is not None and not _same_source(init_from, before):
+        raise InputError(
+            f"{run_dir} holds a run that started from {before or 'nothing'}, not {init_from}; "
+            f"leave --init_from out to go on with it, or give another --run_dir"
+        )
     wanted = {"config": configs.to_dict(config), "data": data}
-    if path.exists():
-        before = read_init_from(run_dir)
-        if init_from is not None and not _same_source(init_from, before):
-            raise InputError(
-                f"{run_dir} holds a run that started from {before or 'nothing'}, not {init_from}; "
-                f"leave --init_from out to go on with it, or give another --run_dir"
-            )
-        init_from = before
-    if init_from:
-        wanted["init_from"] = init_from
+    if before or init_from:
+        wanted["init_from"] = before or init_from
     if path.exists():
         changed = configs.differences(read_config(run_dir), config)
         conflicts = [field for field in changed if field.partition(":")[0] not in _FREE]
-        before = read_data(run_dir)
+        known = read_data(run_dir)
         conflicts += [
-            f"data.{key}: {before.get(key)} against {data[key]}" for key in data if before.get(key) != data[key]
+            f"data.{key}: {known.get(key)} against {data[key]}" for key in data if known.get(key) != data[key]
         ]
         if conflicts:
             raise InputError(

@@ -16,7 +16,7 @@ from progan_tf.data import pipeline
 from progan_tf.data.pipeline import Dataset
 from progan_tf.errors import InputError, Stopped
 from progan_tf.schedule import Phase
-from progan_tf.training import checkpoints, memory, rewind, run_directory, transfer
+from progan_tf.training import checkpoints, high_water, rewind, run_directory, transfer
 from progan_tf.training import strategy as strategies
 from progan_tf.training.loop import CompiledLoop
 from progan_tf.training.progress import Progress
@@ -220,8 +220,8 @@ def _close_tick(config: Config, progress: Progress, phase: Phase) -> Tick:
         tick_seconds=seconds,
         images_per_second=rate,
         seconds_left=seconds_left(config, progress.images, rate),
-        cpu_mem_gb=memory.cpu_gb(),
-        peak_gpu_mem_gb=memory.peak_gpu_gb(),
+        cpu_mem_gb=high_water.cpu_gb(),
+        peak_gpu_mem_gb=high_water.peak_gpu_gb(),
     )
     progress.tick += 1
     progress.tick_images, progress.tick_seconds = progress.images, progress.seconds

@@ -44,15 +44,14 @@ class Watchdog(Action):
         """Two sets of real images, read once a level."""
         level = _size(tick).bit_length() - 1
         if level not in self._reals:
-            images, _ = next(pipeline.read(self._dataset, level, 2 * self._count, shuffle_mb=64))
+            on_error = self._config.training.on_error
+            images, _ = next(pipeline.read(self._dataset, level, 2 * self._count, shuffle_mb=64, on_error=on_error))
             self._reals[level] = images[: self._count], images[self._count :]
         return self._reals[level]
 
     def _generated(self, networks: Networks, tick: Tick) -> np.ndarray:
-        network = self._config.network
-        latents = noise.normal(
-            self._config.training.seed, "watchdog", tf.constant(0), (self._count, network.latent_size)
-        )
+        network, seed = self._config.network, self._config.training.seed
+        latents = noise.normal(seed, "watchdog", tf.constant(0), (self._count, network.latent_size))
         labels = tf.one_hot(tf.range(self._count) % max(1, network.labels), network.labels)
         parts = [slice(start, start + _AT_ONCE) for start in range(0, self._count, _AT_ONCE)]
         made = (self._sampler(networks, tick.phase, latents[part], labels[part]) for part in parts)
