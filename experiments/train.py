@@ -17,7 +17,7 @@ from absl import flags
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from data_prep import command_line
+from data_prep import command_line, disk
 from data_prep.quietly import import_tensorflow
 from progan_tf import config as configs
 from progan_tf import presets
@@ -98,9 +98,9 @@ def main() -> None:
     config = trainer.resolve(config, dataset)
     actions = _actions(run_dir, config, dataset, metrics)
     with Console(config, run_dir / "log.txt") as console:
-        progress = trainer.train(
-            config, dataset, run_dir, strategy.make(_STRATEGY.value), actions, console.heartbeat, _init_from(run_dir)
-        )
+        devices, init_from = strategy.make(_STRATEGY.value), _init_from(run_dir)
+        with disk.explained(str(run_dir)):
+            progress = trainer.train(config, dataset, run_dir, devices, actions, console.heartbeat, init_from)
     print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
     print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
 
