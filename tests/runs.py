@@ -54,4 +54,4 @@ def weights(run_dir: Path) -> dict[str, bytes]:
 def timeless(run_dir: Path) -> list[dict[str, Any]]:
     """A run's metrics without what differs from one time to the next: durations, speed, memory."""
     lines = run_directory.read_metrics(run_dir)
-    return [{key: line[key] for key in line if "second" not in key and "mem_gb" not in key} for line in lines]
+    return [{key: line[key] for key in line if "second" not in key and "memory" not in key} for line in lines]

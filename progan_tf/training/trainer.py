@@ -40,8 +40,8 @@ class Tick:
     tick_seconds: float
     images_per_second: float
     seconds_left: float
-    cpu_mem_gb: float = 0.0
-    peak_gpu_mem_gb: float = 0.0
+    cpu_memory_gb: float = 0.0
+    peak_gpu_memory_gb: float = 0.0
 
 
 class Action:
@@ -220,8 +220,8 @@ def _close_tick(config: Config, progress: Progress, phase: Phase) -> Tick:
         tick_seconds=seconds,
         images_per_second=rate,
         seconds_left=seconds_left(config, progress.images, rate),
-        cpu_mem_gb=high_water.cpu_gb(),
-        peak_gpu_mem_gb=high_water.peak_gpu_gb(),
+        cpu_memory_gb=high_water.cpu_gb(),
+        peak_gpu_memory_gb=high_water.peak_gpu_gb(),
     )
     progress.tick += 1
     progress.tick_images, progress.tick_seconds = progress.images, progress.seconds

@@ -90,7 +90,7 @@ def test_a_run_leaves_all_that_it_should(undisturbed):
     assert all(0 < line["watch"]["ms_ssim_real"] < 1 for line in ticks)
     for line in run_directory.read_metrics(run_dir):
         assert line["seconds_per_kimg"] == pytest.approx(1000 / line["images_per_second"], rel=1e-3)
-        assert 0.1 < line["cpu_mem_gb"] < 100 and line["seconds_left"] >= 0
+        assert 0.1 < line["cpu_memory_gb"] < 100 and line["seconds_left"] >= 0
 
 
 def test_terminated_then_killed_in_a_fade_and_resumed_ends_in_the_same_bits(data_dir, undisturbed, tmp_path):

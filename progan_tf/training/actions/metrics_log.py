@@ -53,8 +53,8 @@ def as_line(tick: Tick, figures: Iterable[Figure] = (), watch: Mapping[str, Any]
         "seconds_per_kimg": round(1000 / tick.images_per_second, 3),
         "seconds_left": round(tick.seconds_left, 1),
         "images_per_second": round(tick.images_per_second, 3),
-        "cpu_mem_gb": round(tick.cpu_mem_gb, 3),
-        "peak_gpu_mem_gb": round(tick.peak_gpu_mem_gb, 3),
+        "cpu_memory_gb": round(tick.cpu_memory_gb, 3),
+        "peak_gpu_memory_gb": round(tick.peak_gpu_memory_gb, 3),
     }
     line |= {"watch": dict(watch)} if watch else {}
     evaluation = by_name(figures)

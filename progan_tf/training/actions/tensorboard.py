@@ -66,8 +66,8 @@ class TensorBoard(Action):
             "Timing/total_hours": tick.seconds / 3600,
             "Timing/hours_left": tick.seconds_left / 3600,
             "Timing/images_per_second": tick.images_per_second,
-            "Resources/cpu_mem_gb": tick.cpu_mem_gb,
-            "Resources/peak_gpu_mem_gb": tick.peak_gpu_mem_gb,
+            "Resources/cpu_mem_gb": tick.cpu_memory_gb,
+            "Resources/peak_gpu_mem_gb": tick.peak_gpu_memory_gb,
             **{f"Watch/{name}": value for name, value in watch.items() if name != "alarms"},
             **({"Watch/alarms": len(watch["alarms"])} if watch else {}),
         }

@@ -17,7 +17,9 @@ class TickTable(Action):
 
     def tick(self, networks: Networks, tick: Tick) -> None:
         figures = tick.metrics
-        memory = f"{tick.cpu_mem_gb:.1f} GB" + (f", GPU {tick.peak_gpu_mem_gb:.1f} GB" if tick.peak_gpu_mem_gb else "")
+        memory = f"{tick.cpu_memory_gb:.1f} GB" + (
+            f", GPU {tick.peak_gpu_memory_gb:.1f} GB" if tick.peak_gpu_memory_gb else ""
+        )
         logging.info(
             "tick %-4d kimg %-8.1f %4dx%-4d alpha %.2f  batch %-4d D %8.3f  G %8.3f  |grad| %.3f  "
             "%8.1f images/s  %7.1f s/kimg  %s  %s a tick  %s in all  %s left",
