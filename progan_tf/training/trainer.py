@@ -149,7 +149,10 @@ def _start(config: Config, networks: Networks, run_dir: Path, data: dict[str, An
     run_directory.open_run(run_dir, config, data, init_from)
     if restored := checkpoints.restore(folder, networks):
         return restored
-    progress = progress or transfer.begin(config, networks, run_directory.read_init_from(run_dir))
+    source = run_directory.read_init_from(run_dir)
+    progress = progress or transfer.begin(config, networks, source)
+    if source:
+        logging.info("starting at %.1f kimg from %s", progress.images / 1000, source)
     checkpoints.save(folder, networks, progress, config.training.keep_checkpoints)  # to go back to
     return progress
 

@@ -1,6 +1,5 @@
 """Where a new run starts: from nothing, or from the networks of another one."""
 
-import logging
 from pathlib import Path
 
 from progan_tf import schedule
@@ -29,11 +28,6 @@ def begin(config: Config, networks: Networks, init_from: str | None) -> Progress
         take(source, networks, init_from)
         if config.schedule.start_kimg is None:
             images = schedule.start_of(config.schedule, config.network.final_level, source.level, source.alpha)
-        size = 2**source.level
-        logging.info(
-            "starting at %.1f kimg from %s, grown to %d x %d in %.1f kimg",
-            images / 1000, init_from, size, size, source.kimg,
-        )  # fmt: skip
     if images >= schedule.total_images(config.schedule):
         raise InputError(
             f"schedule.total_kimg is {config.schedule.total_kimg:g}, and the run would start at {images / 1000:g}; "
