@@ -48,7 +48,7 @@ def test_a_finished_run_and_its_model_grow_to_twice_the_size(tmp_path):
     done(command("experiments.export", run_dir=small, output=model))
     last = np.asarray(Image.open(max((small / "samples").glob("kimg_*.png"))))
 
-    longer = SETTINGS | {"network.resolution": 32, "schedule.total_kimg": GROWN_AT + 0.064}
+    longer = SETTINGS | {"network.resolution": 32, "schedule.total_kimg": GROWN_AT + 0.128}
     for source, name in ((small, "from_run"), (model, "from_model")):
         run_dir = tmp_path / name
         told = done(command("experiments.train", longer, run_dir=run_dir, init_from=source, **preset))
@@ -61,7 +61,7 @@ def test_a_finished_run_and_its_model_grow_to_twice_the_size(tmp_path):
         assert np.abs(first.astype(int) - enlarged).mean() < 3 and enlarged.std() > 10
 
     shutil.rmtree(small)
-    more = longer | {"schedule.total_kimg": GROWN_AT + 0.128}
+    more = longer | {"schedule.total_kimg": GROWN_AT + 0.192}
     told = done(command("experiments.train", more, run_dir=tmp_path / "from_run", **preset))
     assert "resumed at" in told
     with_flag = command("experiments.train", more, run_dir=tmp_path / "from_run", init_from=model, **preset)
