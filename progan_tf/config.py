@@ -22,6 +22,10 @@ def _require(condition: bool, name: str, value: Any, wanted: str) -> None:
         raise InputError(f"{name} is {value}; it must be {wanted}")
 
 
+def _require_one_of(choices: tuple[str, ...], name: str, value: str) -> None:
+    _require(value in choices, name, value, " or ".join(choices))
+
+
 def _require_by_resolution(name: str, values: ByResolution, least: float) -> None:
     _require(4 in values, name, values, "a value from resolution 4 on, such as {4: ...}")
     _require(min(values.values()) >= least, name, values, f"values of {least} or more")
@@ -35,7 +39,7 @@ class NetworkConfig:
 
     resolution: int | None = None  # pixels a side, a power of two from 8 to 1024; None: the dataset's
     channels: int | None = None  # None: the dataset's
-    labels: int = 0  # classes of a conditional (AC-GAN) network, 0: unconditional
+    labels: int = 0  # classes of a conditional network, 0: unconditional
     latent_size: int = 512
     fmap_base: int = 8192  # feature maps are fmap_base / 2^(level - 1), at most fmap_max
     fmap_max: int = 512
@@ -73,18 +77,39 @@ class NetworkConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
-    """WGAN-GP with drift, and AC-GAN where there are labels (Karras et al. 2018, appendix A.1)."""
+    """What the networks minimise; by default WGAN-GP with drift and AC-GAN (Karras et al. 2018, appendix A.1)."""
 
-    gradient_weight: float = 10.0
-    gradient_target: float = 1.0
-    drift_weight: float = 0.001
-    label_weight: float = 1.0
+    name: str = "wgan_gp"  # wgan_gp, logistic_r1, least_squares, relativistic_r1_r2
+    gradient_weight: float = 10.0  # lambda of wgan_gp, gamma of R1 and R2; least_squares has no penalty
+    gradient_target: float = 1.0  # of wgan_gp; that of R1 and R2 is 0
+    drift_weight: float = 0.001  # of wgan_gp
     penalty_scale: str = "official"  # official: norm of the gradient at full image size; per_level: at the level's own
+    conditioning: str = "acgan"  # how labels are judged, where there are any: acgan, or in the score: projection
+    label_weight: float = 1.0  # of acgan
 
     def __post_init__(self):
-        scales = ("official", "per_level")
-        _require(self.penalty_scale in scales, "loss.penalty_scale", self.penalty_scale, " or ".join(scales))
+        names = ("wgan_gp", "logistic_r1", "least_squares", "relativistic_r1_r2")
+        _require_one_of(names, "loss.name", self.name)
+        _require_one_of(("official", "per_level"), "loss.penalty_scale", self.penalty_scale)
+        _require_one_of(("acgan", "projection"), "loss.conditioning", self.conditioning)
+        _require(self.gradient_weight >= 0, "loss.gradient_weight", self.gradient_weight, "0 or more")
         _require(self.gradient_target > 0, "loss.gradient_target", self.gradient_target, "more than 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentationConfig:
+    """What is done to images before the discriminator sees them."""
+
+    symmetries: str = "none"  # of the reals, as more data: none, mirror (left to right), all (the 8 of the square)
+    policy: str = "none"  # of reals and fakes alike: none, diffaugment, ada
+    ada_target: float = 0.6  # the mean sign of the reals' scores that ADA's probability is steered to
+    ada_kimg: float = 500.0  # in which that probability can go from 0 to 1
+
+    def __post_init__(self):
+        _require_one_of(("none", "mirror", "all"), "augmentation.symmetries", self.symmetries)
+        _require_one_of(("none", "diffaugment", "ada"), "augmentation.policy", self.policy)
+        _require(0 < self.ada_target < 1, "augmentation.ada_target", self.ada_target, "between 0 and 1")
+        _require(self.ada_kimg > 0, "augmentation.ada_kimg", self.ada_kimg, "more than 0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +165,6 @@ class TrainingConfig:
     xla: str = "off"  # whether XLA compiles the networks: on, off, or auto: what suits the device
     microbatch: ByResolution = dataclasses.field(default_factory=lambda: {4: 0})  # images at once, 0: a replica's all
     use_labels: bool = False  # condition on the dataset's labels
-    mirror: bool = False  # flip half of the reals left to right
     ema_decay: float = 0.999  # of the averaged generator, per step
     ema_half_life_kimg: float = 0.0  # over 0: replaces ema_decay by a half-life in images
     freeze_levels: int = 0  # levels of the grown discriminator nearest the image that do not learn
@@ -164,7 +188,7 @@ class TrainingConfig:
         for name in ("steps_per_call", "grid_columns", "grid_rows"):
             _require(getattr(self, name) >= 1, f"training.{name}", getattr(self, name), "1 or more")
         _require(self.keep_checkpoints >= 2, "training.keep_checkpoints", self.keep_checkpoints, "2 or more")
-        _require(self.on_error in ("raise", "skip"), "training.on_error", self.on_error, "raise or skip")
+        _require_one_of(("raise", "skip"), "training.on_error", self.on_error)
         _require(4 in self.tick_kimg, "training.tick_kimg", self.tick_kimg, "a value from resolution 4 on")
         _require(min(self.tick_kimg.values()) > 0, "training.tick_kimg", self.tick_kimg, "lengths over 0")
 
@@ -217,6 +241,7 @@ class Config:
 
     network: NetworkConfig = NetworkConfig()
     loss: LossConfig = LossConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     training: TrainingConfig = TrainingConfig()
@@ -229,6 +254,12 @@ class Config:
             self.training.steps_per_call,
             f"a multiple of schedule.repeats ({self.schedule.repeats})",
         )
+        # Only the logistic loss puts the border between real and fake at a score of 0.
+        if self.augmentation.policy == "ada" and self.loss.name != "logistic_r1":
+            raise InputError(
+                f"augmentation.policy is ada, which goes by the sign of the scores, and loss.name={self.loss.name} "
+                f"gives that no meaning; set loss.name=logistic_r1 or augmentation.policy=diffaugment"
+            )
 
 
 def at_resolution(values: ByResolution, resolution: int) -> float:

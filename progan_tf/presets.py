@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from progan_tf.config import ByResolution, Config, NetworkConfig, ScheduleConfig, TrainingConfig
+from progan_tf.config import AugmentationConfig, ByResolution, Config, NetworkConfig, ScheduleConfig, TrainingConfig
 from progan_tf.errors import InputError
 
 
@@ -10,7 +10,8 @@ def _official(batch_size: ByResolution, learning_rate: ByResolution) -> Config:
     return Config(schedule=ScheduleConfig(batch_size=batch_size, learning_rate=learning_rate))
 
 
-_SATELLITE = TrainingConfig(mirror=True, precision="auto", xla="auto")
+_SATELLITE = TrainingConfig(precision="auto", xla="auto")
+_MIRROR = AugmentationConfig(symmetries="mirror")
 
 PRESETS: dict[str, Config] = {
     # The published configurations, one device to eight; resolution and channels are the dataset's.
@@ -36,8 +37,8 @@ PRESETS: dict[str, Config] = {
         ),
     ),
     # The published network and schedule on views from above, which may be mirrored.
-    "satellite_256": Config(network=NetworkConfig(resolution=256), training=_SATELLITE),
-    "satellite_1024": Config(network=NetworkConfig(resolution=1024), training=_SATELLITE),
+    "satellite_256": Config(network=NetworkConfig(resolution=256), augmentation=_MIRROR, training=_SATELLITE),
+    "satellite_1024": Config(network=NetworkConfig(resolution=1024), augmentation=_MIRROR, training=_SATELLITE),
     # A quarter of the width, for a small GPU or a patient CPU.
     "lite_64": Config(
         network=NetworkConfig(resolution=64, latent_size=128, fmap_base=2048, fmap_max=128),
@@ -48,6 +49,7 @@ PRESETS: dict[str, Config] = {
             batch_size={4: 64, 32: 32, 64: 16},
             learning_rate={4: 0.001},
         ),
+        augmentation=_MIRROR,
         training=dataclasses.replace(
             _SATELLITE, ema_half_life_kimg=5.0, tick_kimg={4: 50, 16: 40, 32: 20, 64: 10}, grid_columns=12, grid_rows=8
         ),
@@ -62,6 +64,7 @@ PRESETS: dict[str, Config] = {
             batch_size={4: 64, 16: 32, 32: 16},
             learning_rate={4: 0.002},
         ),
+        augmentation=_MIRROR,
         training=dataclasses.replace(
             _SATELLITE,
             ema_half_life_kimg=2.0,
@@ -87,7 +90,7 @@ def shortened(config: Config, factor: float) -> Config:
     def times(values: ByResolution) -> ByResolution:
         return {resolution: round(kimg * factor, 3) for resolution, kimg in values.items()}
 
-    schedule, training = config.schedule, config.training
+    schedule, augmentation, training = config.schedule, config.augmentation, config.training
     return dataclasses.replace(
         config,
         schedule=dataclasses.replace(
@@ -97,6 +100,7 @@ def shortened(config: Config, factor: float) -> Config:
             start_kimg=schedule.start_kimg and round(schedule.start_kimg * factor, 3),
             total_kimg=round(schedule.total_kimg * factor, 3),
         ),
+        augmentation=dataclasses.replace(augmentation, ada_kimg=round(augmentation.ada_kimg * factor, 3)),
         training=dataclasses.replace(
             training,
             ema_half_life_kimg=round(training.ema_half_life_kimg * factor, 3),

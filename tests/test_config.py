@@ -8,7 +8,6 @@ import pytest
 from progan_tf import presets
 from progan_tf.config import (
     Config,
-    LossConfig,
     NetworkConfig,
     ScheduleConfig,
     TrainingConfig,
@@ -71,8 +70,9 @@ def test_a_shortened_preset_takes_the_same_course_in_less():
         ("schedule.total_kimg=12.5", 12.5),
         ("schedule.total_kimg=100", 100),
         ("training.ema_decay=0", 0),
-        ("training.mirror=true", True),
-        ("training.mirror=false", False),
+        ("training.use_labels=true", True),
+        ("training.use_labels=false", False),
+        ("augmentation.symmetries=all", "all"),
         ("loss.penalty_scale=per_level", "per_level"),
         ('loss.penalty_scale="per_level"', "per_level"),
         ('schedule.batch_size={"4": 16, "64": 8}', {4: 16, 64: 8}),
@@ -123,8 +123,8 @@ def test_override_leaves_the_given_config_as_it_is():
         ("training.seed=", "training.seed is ''"),
         ("training.seed=null", "training.seed is None"),
         ("training.seed=true", "training.seed is True"),
-        ("training.mirror=1", "training.mirror is 1"),
-        ("training.mirror=yes", "training.mirror is 'yes'"),
+        ("training.use_labels=1", "training.use_labels is 1"),
+        ("training.use_labels=yes", "training.use_labels is 'yes'"),
         ("training.ema_decay=high", "training.ema_decay is 'high'"),
         ("training.ema_decay=true", "training.ema_decay is True"),
         ("training.ema_decay=[0.9]", "training.ema_decay"),
@@ -149,6 +149,13 @@ def test_override_leaves_the_given_config_as_it_is():
         ("network.stddev_group=0", "network.stddev_group is 0"),
         ("loss.penalty_scale=none", "loss.penalty_scale is none"),
         ("loss.gradient_target=0", "loss.gradient_target is 0"),
+        ("loss.gradient_weight=-1", "loss.gradient_weight is -1"),
+        ("loss.name=hinge", "loss.name is hinge; it must be wgan_gp or logistic_r1 or least_squares or relativ"),
+        ("loss.conditioning=concat", "loss.conditioning is concat; it must be acgan or projection"),
+        ("augmentation.symmetries=turns", "augmentation.symmetries is turns; it must be none or mirror or all"),
+        ("augmentation.policy=apa", "augmentation.policy is apa; it must be none or diffaugment or ada"),
+        ("augmentation.ada_target=1", "augmentation.ada_target is 1"),
+        ("augmentation.ada_kimg=0", "augmentation.ada_kimg is 0"),
         ("schedule.batch_size={}", "schedule.batch_size"),
         ('schedule.batch_size={"8": 16}', "schedule.batch_size"),
         ('schedule.batch_size={"4": 16, "12": 8}', "schedule.batch_size"),
@@ -185,6 +192,16 @@ def test_a_bad_setting_is_an_input_error_of_one_line_that_names_the_field(settin
     with pytest.raises(InputError, match=named) as caught:
         override(Config(), [setting])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("loss", ["wgan_gp", "least_squares", "relativistic_r1_r2"])
+def test_ada_is_refused_where_the_sign_of_a_score_says_nothing(loss):
+    chosen = [f"loss.name={loss}", "augmentation.policy=ada"]
+    for settings_in_order in (chosen, chosen[::-1]):
+        with pytest.raises(InputError, match=f"loss.name={loss} gives that no meaning; set loss.name=logistic_r1 or"):
+            override(Config(), settings_in_order)
+    chosen[0] = "loss.name=logistic_r1"
+    assert override(Config(), chosen).augmentation.policy == "ada"
 
 
 def test_too_few_feature_maps_for_the_resolution_are_refused_with_the_least_that_do():
@@ -280,7 +297,10 @@ def test_default_widths_are_the_published_ones():
 
 
 def test_default_loss_and_optimizer_are_the_published_ones():
-    assert LossConfig() == LossConfig(10.0, 1.0, 0.001, 1.0, "official")
+    assert to_dict(Config())["loss"] == {
+        "name": "wgan_gp", "gradient_weight": 10.0, "gradient_target": 1.0, "drift_weight": 0.001,
+        "penalty_scale": "official", "conditioning": "acgan", "label_weight": 1.0,
+    }  # fmt: skip
     assert to_dict(Config())["optimizer"] == {"beta1": 0.0, "beta2": 0.99, "epsilon": 1e-8, "reset_optimizer": True}
     assert (TrainingConfig().ema_decay, ScheduleConfig().repeats) == (0.999, 4)
 

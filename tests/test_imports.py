@@ -15,7 +15,7 @@ FLOORS = [
     {"progan_tf.errors", "progan_tf.imaging", "progan_tf"},
     {"progan_tf.config"},
     {"progan_tf.data", "progan_tf.layers", "progan_tf.losses", "progan_tf.presets"},
-    {"progan_tf.networks", "progan_tf.schedule", "progan_tf.metrics", "data_prep"},
+    {"progan_tf.networks", "progan_tf.augmentation", "progan_tf.schedule", "progan_tf.metrics", "data_prep"},
     {"progan_tf.training"},
     {"progan_tf.export", "progan_tf.extension"},
     {"experiments"},

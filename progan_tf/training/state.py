@@ -6,13 +6,17 @@ from progan_tf.config import Config
 from progan_tf.networks.discriminator import Discriminator
 from progan_tf.networks.generator import Generator
 from progan_tf.training.adam import SkippingAdam
+from progan_tf.training.augment_probability import AugmentProbability
 from progan_tf.training.loss_scale import LossScale
 
 NETWORKS = ("generator", "discriminator", "averaged")  # groups of variables that are weights of networks
 
 
 class Networks:
-    """Generator, discriminator, averaged generator and the two optimisers. Make it inside a strategy's scope."""
+    """Generator, discriminator, averaged generator, the two optimisers, and what steers them.
+
+    Make it inside a strategy's scope.
+    """
 
     def __init__(self, config: Config):
         seed, precision = config.training.seed, config.training.precision
@@ -24,6 +28,7 @@ class Networks:
         self.g_optimizer.build(list(self.generator.variables.values()))
         self.d_optimizer.build(list(self.discriminator.variables.values()))
         self.g_loss_scale, self.d_loss_scale = LossScale("g_loss_scale"), LossScale("d_loss_scale")
+        self.augment_p = AugmentProbability(config.augmentation)
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
@@ -38,7 +43,8 @@ class Networks:
         named = {
             f"{group}/{name}": variable.value for group, found in groups.items() for name, variable in found.items()
         }
-        return named | {"g_loss_scale": self.g_loss_scale.log2, "d_loss_scale": self.d_loss_scale.log2}
+        scales = {"g_loss_scale": self.g_loss_scale.log2, "d_loss_scale": self.d_loss_scale.log2}
+        return named | scales | self.augment_p.variables
 
     def reset_optimizers(self) -> None:
         """Forgets all moments and step counters."""

@@ -7,9 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from progan_tf.augmentation import symmetry
+from progan_tf.augmentation.policies import POLICIES
 from progan_tf.config import Config, at_resolution
 from progan_tf.layers.resampling import blend, downscale, upscale
-from progan_tf.losses import Discriminator, DiscriminatorLoss, WassersteinGP
+from progan_tf.losses import registry
+from progan_tf.losses.critic import Discriminator
+from progan_tf.losses.loss import DiscriminatorLoss
 from progan_tf.training import noise
 from progan_tf.training.adam import SkippingAdam
 from progan_tf.training.freezing import learning_discriminator, learning_generator
@@ -24,11 +28,17 @@ class Noise(NamedTuple):
     g_latents: tf.Tensor  # [N, Z]
     g_labels: tf.Tensor  # [N, L]
     mix: tf.Tensor  # [N] in [0, 1)
-    mirrored: tf.Tensor  # bool [N]
+    symmetries: tf.Tensor  # of the reals, int32 [N] in 0..7
+    real_augment: tf.Tensor  # [N, numbers of the augmentation] in [0, 1)
+    d_augment: tf.Tensor  # the same, for the fakes that the discriminator learns from
+    g_augment: tf.Tensor  # and for those that the generator learns from
 
 
 class StepMetrics(NamedTuple):
-    """What a step saw, float32 [N], per image; `d_skipped` and `g_skipped`, [], are 1 where nothing was learnt."""
+    """What a step saw, float32 [N], per image; `d_skipped` and `g_skipped`, [], are 1 where nothing was learnt.
+
+    `augment_p`, [], is the probability of ADA's transformations in this step, 0 without ADA.
+    """
 
     d_loss: tf.Tensor
     g_loss: tf.Tensor
@@ -37,6 +47,7 @@ class StepMetrics(NamedTuple):
     gradient_norm: tf.Tensor
     d_skipped: tf.Tensor
     g_skipped: tf.Tensor
+    augment_p: tf.Tensor
 
 
 class TrainStep:
@@ -88,7 +99,9 @@ class TrainStep:
             )
         )
         self._ema_decay = config.training.ema_decay_at(batch_size)
-        self.loss = WassersteinGP(config.loss)
+        self.loss = registry.make(config.loss)
+        self._symmetries = symmetry.COUNTS[config.augmentation.symmetries]
+        self._policy = POLICIES[config.augmentation.policy]
         levels_to_come = config.network.final_level - level
         self._norm_scale = 2.0**-levels_to_come if config.loss.penalty_scale == "official" else 1.0
         self._scaled = config.training.precision == "mixed_float16"
@@ -104,20 +117,25 @@ class TrainStep:
             step: number of steps before this one.
         """
         mine, drawn = self._mine(), self.draw(step)
-        reals = self.reals(tf.gather(images, mine), drawn.mirrored, alpha)
+        reals = self.reals(tf.gather(images, mine), drawn.symmetries, alpha)
         return self.update(reals, tf.gather(labels, mine), drawn, alpha)
 
     def draw(self, step: tf.Tensor) -> Noise:
         """This replica's share of the random numbers of a step."""
         seed, batch = self._config.training.seed, self._batch_size
         latents_shape = (batch, self._config.network.latent_size)
+        augment_shape = (batch, self._policy.draws)
         picks = noise.uniform(seed, "g labels", step, (batch,)) * len(self._label_table)
+        turns = noise.uniform(seed, "symmetries", step, (batch,)) * self._symmetries
         whole = Noise(
             d_latents=noise.normal(seed, "d latents", step, latents_shape),
             g_latents=noise.normal(seed, "g latents", step, latents_shape),
             g_labels=tf.gather(tf.constant(self._label_table), tf.cast(picks, tf.int32)),
             mix=noise.uniform(seed, "mix", step, (batch,)),
-            mirrored=noise.uniform(seed, "mirror", step, (batch,)) < 0.5,
+            symmetries=tf.cast(turns, tf.int32),
+            real_augment=noise.uniform(seed, "real augment", step, augment_shape),
+            d_augment=noise.uniform(seed, "d augment", step, augment_shape),
+            g_augment=noise.uniform(seed, "g augment", step, augment_shape),
         )
         mine = self._mine()
         return Noise(*(tf.gather(values, mine) for values in whole))
@@ -126,53 +144,58 @@ class TrainStep:
         """Which images of a batch this replica takes, int32 [N]."""
         return tf.gather(tf.constant(self._shares), tf.distribute.get_replica_context().replica_id_in_sync_group)
 
-    def reals(self, images: tf.Tensor, mirrored: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-        """Images as the discriminator sees them: in [-1, 1], some mirrored, as coarse as the fade leaves them."""
+    def reals(self, images: tf.Tensor, symmetries: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+        """Images as they are to be learnt: in [-1, 1], some mirrored or turned, as coarse as the fade leaves them."""
         images = tf.cast(images, tf.float32) * (2 / self._value_range) - 1
-        if self._config.training.mirror:
-            images = tf.where(mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)
+        if self._symmetries > 1:
+            images = symmetry.transform(images, symmetries)
         if self._fading:
             images = blend(upscale(downscale(images)), images, alpha)
         return images
 
     def update(self, reals: tf.Tensor, labels: tf.Tensor, drawn: Noise, alpha: tf.Tensor) -> StepMetrics:
         """The step itself, on reals [N, H, W, C] in [-1, 1]."""
-        networks, images = self._networks, (reals, labels, drawn)
+        networks, p = self._networks, self._networks.augment_p.value()
+        images = (self._policy.apply(reals, drawn.real_augment, p), labels, drawn)
         unseen = tf.zeros(len(reals))
 
         nothing = DiscriminatorLoss(*[unseen] * len(DiscriminatorLoss._fields))
-        factor = self._factor(networks.d_loss_scale)
-        gradients, d = self._in_microbatches(self._d_gradients, self._d_variables, images, alpha, factor, nothing)
+        scalars = (alpha, p, self._factor(networks.d_loss_scale))
+        gradients, d = self._in_microbatches(self._d_gradients, self._d_variables, images, scalars, nothing)
         d_skipped = self._learn(networks.d_optimizer, networks.d_loss_scale, gradients, self._d_variables, d.loss)
 
         self._average()
 
-        factor = self._factor(networks.g_loss_scale)
-        gradients, g_loss = self._in_microbatches(self._g_gradients, self._g_variables, images, alpha, factor, unseen)
+        scalars = (alpha, p, self._factor(networks.g_loss_scale))
+        gradients, g_loss = self._in_microbatches(self._g_gradients, self._g_variables, images, scalars, unseen)
         g_skipped = self._learn(networks.g_optimizer, networks.g_loss_scale, gradients, self._g_variables, g_loss)
 
-        return StepMetrics(d.loss, g_loss, d.real_score, d.fake_score, d.gradient_norm, d_skipped, g_skipped)
+        if self._config.augmentation.policy == "ada":
+            networks.augment_p.update(d.real_score, d_skipped, self._batch_size)
+        return StepMetrics(d.loss, g_loss, d.real_score, d.fake_score, d.gradient_norm, d_skipped, g_skipped, p)
 
     def d_gradients(
-        self, reals: tf.Tensor, labels: tf.Tensor, drawn: Noise, alpha: tf.Tensor, factor: tf.Tensor
+        self, reals: tf.Tensor, labels: tf.Tensor, drawn: Noise, alpha: tf.Tensor, p: tf.Tensor, factor: tf.Tensor
     ) -> tuple[list[tf.Tensor], DiscriminatorLoss]:
         """What a microbatch adds to the gradients of the discriminator's mean loss, and the losses, per image.
 
-        `factor` multiplies the loss while it is differentiated.
+        `reals` come as the discriminator sees them, `p` is the probability of ADA's transformations, and `factor`
+        multiplies the loss while it is differentiated.
         """
-        fakes = self.generator([drawn.d_latents, labels, alpha])
+        fakes = self._policy.apply(self.generator([drawn.d_latents, labels, alpha]), drawn.d_augment, p)
         with tf.GradientTape() as tape:
-            d = self.loss.d_loss(self._discriminate(alpha), reals, fakes, labels, drawn.mix, self._norm_scale)
+            discriminate = self._discriminate(alpha)
+            d = self.loss.d_loss(discriminate, reals, fakes, labels, drawn.mix, self._norm_scale, factor)
             scaled = tf.reduce_sum(d.loss) * (factor / self._batch_size)
         return self._gradients(tape, scaled, self._d_variables, factor), d
 
     def g_gradients(
-        self, reals: tf.Tensor, labels: tf.Tensor, drawn: Noise, alpha: tf.Tensor, factor: tf.Tensor
+        self, reals: tf.Tensor, labels: tf.Tensor, drawn: Noise, alpha: tf.Tensor, p: tf.Tensor, factor: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """The same of the generator: gradients, and losses float32 [N]."""
         with tf.GradientTape() as tape:
-            fakes = self.generator([drawn.g_latents, drawn.g_labels, alpha])
-            g_loss = self.loss.g_loss(self._discriminate(alpha), fakes, drawn.g_labels)
+            fakes = self._policy.apply(self.generator([drawn.g_latents, drawn.g_labels, alpha]), drawn.g_augment, p)
+            g_loss = self.loss.g_loss(self._discriminate(alpha), fakes, drawn.g_labels, reals, labels)
             scaled = tf.reduce_sum(g_loss) * (factor / self._batch_size)
         return self._gradients(tape, scaled, self._g_variables, factor), g_loss
 
@@ -193,22 +216,21 @@ class TrainStep:
         gradients_of: Callable[..., tuple[list[tf.Tensor], Any]],
         variables: list[keras.Variable],
         images: Any,
-        alpha: tf.Tensor,
-        factor: tf.Tensor,
+        scalars: tuple[tf.Tensor, ...],
         figures: Any,
     ) -> tuple[list[tf.Tensor], Any]:
         """Gradients and per-image figures of a replica's share, all at once or a microbatch after the other.
 
-        `images` are arguments with a row an image, `figures` room for what is told of each.
+        `images` are arguments with a row an image, `scalars` those after them, `figures` room for what is told of each.
         """
         if len(self._microbatches) == 1:
-            return gradients_of(*images, alpha, factor)
+            return gradients_of(*images, *scalars)
         totals = [tf.zeros(variable.shape) for variable in variables]
         for rows in tf.constant(self._microbatches):
             # One at a time, or the memory that is to be saved is taken after all.
             tf.autograph.experimental.set_loop_options(parallel_iterations=1)
             part = tf.nest.map_structure(lambda values, rows=rows: tf.gather(values, rows), images)
-            gradients, seen = gradients_of(*part, alpha, factor)
+            gradients, seen = gradients_of(*part, *scalars)
             totals = [total + gradient for total, gradient in zip(totals, gradients, strict=True)]
             figures = tf.nest.map_structure(
                 lambda all_seen, values, rows=rows: tf.tensor_scatter_nd_update(all_seen, rows[:, None], values),

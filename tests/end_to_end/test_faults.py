@@ -28,7 +28,7 @@ SETTINGS = {
     "schedule.fade_kimg": 1.28,
     "schedule.total_kimg": 3.84,
     "schedule.batch_size": 16,
-    "training.mirror": "true",
+    "augmentation.symmetries": "mirror",
     "training.tick_kimg": 0.32,
     "training.grid_columns": 4,
     "training.grid_rows": 2,

@@ -22,7 +22,7 @@ SETTINGS = {
     "schedule.fade_kimg": 2.4,
     "schedule.total_kimg": 3.2,
     "schedule.batch_size": 16,
-    "training.mirror": "true",
+    "augmentation.symmetries": "mirror",
     "training.tick_kimg": 0.32,
     "training.grid_columns": 4,
     "training.grid_rows": 2,

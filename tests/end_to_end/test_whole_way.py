@@ -70,7 +70,8 @@ def whole_way(images: Path, resolution: int, count: int, folder: Path, settings:
     assert Image.open(made / "grid.png").size == (2 * side, 2 * side)
 
 
-def test_classes_from_folders_to_images_of_a_class(tmp_path):
+@pytest.mark.parametrize("conditioning", ["acgan", pytest.param("projection", marks=pytest.mark.slow)])
+def test_classes_from_folders_to_images_of_a_class(tmp_path, conditioning):
     """Dark tiles in one folder and bright ones in another, so that a class is a thing to see."""
     images, data, runs, model = (tmp_path / name for name in ("images", "data", "run", "model"))
     rng = np.random.default_rng(0)
@@ -81,7 +82,13 @@ def test_classes_from_folders_to_images_of_a_class(tmp_path):
             Image.fromarray(tile).save(images / name / f"{number}.png")
     run("data_prep.convert", input=images, output=data, resolution=8, labels="folders")
     assert json.loads((data / "dataset.json").read_text())["labels"] == ["bright", "dark"]
-    run("experiments.train", data_dir=data, run_dir=runs, preset="satellite_256", settings=LABELLED)
+    run(
+        "experiments.train",
+        data_dir=data,
+        run_dir=runs,
+        preset="satellite_256",
+        settings=LABELLED | {"loss.conditioning": conditioning},
+    )
     assert json.loads((runs / "config.json").read_text())["config"]["network"]["labels"] == 2
     run("experiments.export", run_dir=runs, output=model)
 

@@ -13,7 +13,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from progan_tf.losses import DiscriminatorLoss, WassersteinGP
+from progan_tf.losses.loss import DiscriminatorLoss
+from progan_tf.losses.wasserstein_gp import WassersteinGP
 from progan_tf.training.state import Networks
 
 # By the file's SHA-256 and iteration: biases that the penalty's pass read after their update. A file that was made anew
@@ -36,16 +37,16 @@ class RacedLoss(WassersteinGP):
     networks: Networks
     early: tuple[str, ...]
 
-    def d_loss(self, discriminator, reals, fakes, labels, mix, norm_scale) -> DiscriminatorLoss:
+    def d_loss(self, discriminator, reals, fakes, labels, mix, norm_scale, factor=1.0) -> DiscriminatorLoss:
         biases = {name: self.networks.discriminator.variables[name] for name in self.early}
         with tf.GradientTape() as tape:
-            clean = super().d_loss(discriminator, reals, fakes, labels, mix, norm_scale)
+            clean = super().d_loss(discriminator, reals, fakes, labels, mix, norm_scale, factor)
             mean = tf.reduce_mean(clean.loss)
         updated = _after_step(self.networks, biases, tape.gradient(mean, [bias.value for bias in biases.values()]))
         before = {name: bias.numpy() for name, bias in biases.items()}
         for name, bias in biases.items():
             bias.assign(updated[name])
-        raced_norm = self._gradient_norm(discriminator, reals, fakes, mix) * norm_scale
+        raced_norm = self._gradient_norm(discriminator, reals, fakes, labels, mix, factor) * norm_scale
         for name, bias in biases.items():
             bias.assign(before[name])
         raced = clean.loss - self._penalty(clean.gradient_norm) + self._penalty(raced_norm)

@@ -101,7 +101,7 @@ def _train(
         inputs = {name: golden[f"{iteration}/{name}"] for name in ("d_latents", "g_latents", "reals", "mix")}
         noise = Noise(
             tf.constant(inputs["d_latents"]), tf.constant(inputs["g_latents"]), tf.constant(labels),
-            tf.constant(inputs["mix"].reshape(-1)), tf.zeros(len(labels), bool),
+            tf.constant(inputs["mix"].reshape(-1)), tf.zeros(len(labels), tf.int32), *[tf.zeros([len(labels), 0])] * 3,
         )  # fmt: skip
         arguments = (
             _shrink(_nhwc(inputs["reals"]), level), tf.constant(labels), noise, tf.constant(alpha, tf.float32),

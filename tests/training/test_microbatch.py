@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from progan_tf.config import Config, NetworkConfig, TrainingConfig
+from progan_tf.config import AugmentationConfig, Config, NetworkConfig, TrainingConfig
 from progan_tf.errors import InputError
 from progan_tf.schedule import check
 from progan_tf.training.state import Networks
@@ -16,7 +16,7 @@ BATCH, LEVEL = 24, 3
 ALPHA = tf.constant(0.4)
 CONFIG = Config(
     network=NetworkConfig(resolution=8, channels=2, labels=3, latent_size=4, fmap_base=64, fmap_max=8, stddev_group=4),
-    training=TrainingConfig(mirror=True),
+    augmentation=AugmentationConfig(symmetries="mirror"),
 )
 TABLE = np.eye(3, dtype=np.float32)
 IMAGES = np.random.default_rng(0).integers(0, 256, (BATCH, 8, 8, 2), np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from progan_tf.config import Config, NetworkConfig, TrainingConfig
+from progan_tf.config import AugmentationConfig, Config, NetworkConfig, TrainingConfig
 from progan_tf.training import strategy
 from progan_tf.training.state import Networks
 from progan_tf.training.steps import TrainStep
@@ -20,7 +20,8 @@ UNLABELLED = tf.zeros([BATCH, 0])
 ALPHA = tf.constant(0.6)
 CONFIG = Config(
     network=NetworkConfig(resolution=32, channels=3, latent_size=16, fmap_base=256, fmap_max=32),
-    training=TrainingConfig(mirror=True, ema_half_life_kimg=0.5),
+    augmentation=AugmentationConfig(symmetries="mirror"),
+    training=TrainingConfig(ema_half_life_kimg=0.5),
 )
 
 

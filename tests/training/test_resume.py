@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConfig
+from progan_tf.config import AugmentationConfig, Config, LossConfig, NetworkConfig, ScheduleConfig, TrainingConfig
 from progan_tf.data import pipeline
 from progan_tf.errors import InputError, Stopped
 from progan_tf.training import checkpoints, run_directory, strategy, trainer
@@ -25,7 +25,8 @@ CONFIG = Config(
         batch_size={4: 16, 8: 8},
         learning_rate={4: 2e-3},
     ),
-    training=TrainingConfig(mirror=True, tick_kimg={4: 0.1}, shuffle_mb=1, seed=5),
+    augmentation=AugmentationConfig(symmetries="mirror"),
+    training=TrainingConfig(tick_kimg={4: 0.1}, shuffle_mb=1, seed=5),
 )
 
 
@@ -61,6 +62,24 @@ def test_stopped_in_stable_fade_and_at_a_boundary_ends_in_the_same_bits(dataset,
     assert train(dataset, run_dir).images == 512
     assert runs.weights(run_dir) == runs.weights(undisturbed)
     assert runs.timeless(run_dir) == runs.timeless(undisturbed)
+
+
+def test_adas_probability_goes_on_from_the_middle_of_an_interval(dataset, tmp_path):
+    config = dataclasses.replace(
+        CONFIG,
+        loss=LossConfig("logistic_r1"),
+        augmentation=AugmentationConfig("all", "ada", ada_target=0.1, ada_kimg=0.5),
+        schedule=dataclasses.replace(CONFIG.schedule, total_kimg=0.24, stable_kimg={4: 0.24}, repeats=1),
+        training=dataclasses.replace(CONFIG.training, steps_per_call=3, tick_kimg={4: 0.01}),
+    )
+    for run, stops in (("undisturbed", ()), ("stopped", (96,))):  # after 6 steps: 2 of the second interval
+        for stop_at in stops:
+            assert train(dataset, tmp_path / run, stop_at, config) is None
+        assert train(dataset, tmp_path / run, config=config).images == 240
+    assert weights(tmp_path / "stopped") == weights(tmp_path / "undisturbed")
+    told = figures(tmp_path / "stopped")
+    assert told == figures(tmp_path / "undisturbed")
+    assert max(line["augment_p"] for line in told) > 0.1
 
 
 def test_weights_have_moved_and_differ_by_seed(dataset, undisturbed, tmp_path):

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from progan_tf.config import Config, NetworkConfig, TrainingConfig
+from progan_tf.config import AugmentationConfig, Config, LossConfig, NetworkConfig
 from progan_tf.training.state import Networks
 from progan_tf.training.steps import TrainStep
 
 CONFIG = Config(
     network=NetworkConfig(resolution=32, channels=4, labels=2, latent_size=8, fmap_base=64, fmap_max=8),
-    training=TrainingConfig(mirror=True),
 )
 TABLE = np.eye(2, dtype=np.float32)
 BATCH = 8
@@ -20,8 +19,19 @@ HOST = ("infeed", "outfeed", " send(", " recv(", "custom-call")
 DYNAMIC = ("<=", "dynamic-reshape", "set-dimension-size")
 
 
-def make(level: int, fading: bool, **settings) -> tuple[Networks, TrainStep]:
-    config = dataclasses.replace(CONFIG, training=dataclasses.replace(CONFIG.training, **settings))
+AUGMENTED = {
+    "ada": {"name": "logistic_r1"},
+    "diffaugment": {"name": "relativistic_r1_r2", "conditioning": "projection"},
+}
+
+
+def make(level: int, fading: bool, policy: str = "none", **settings) -> tuple[Networks, TrainStep]:
+    config = dataclasses.replace(
+        CONFIG,
+        loss=LossConfig(**AUGMENTED.get(policy, {})),
+        augmentation=AugmentationConfig("all", policy),
+        training=dataclasses.replace(CONFIG.training, **settings),
+    )
     networks = Networks(config)
     networks.set_learning_rate(0.001)
     return networks, TrainStep(
@@ -40,6 +50,9 @@ def inputs(level: int, step: int = 0) -> tuple[tf.Tensor, ...]:
         (2, False, {}),
         (3, True, {"microbatch": {4: 4}}),
         (3, False, {"precision": "mixed_bfloat16"}),
+        (2, False, {"policy": "ada"}),
+        pytest.param(3, True, {"policy": "ada", "microbatch": {4: 4}}, marks=pytest.mark.slow),
+        pytest.param(3, True, {"policy": "diffaugment", "precision": "mixed_bfloat16"}, marks=pytest.mark.slow),
         pytest.param(4, True, {"precision": "mixed_float16"}, marks=pytest.mark.slow),
         pytest.param(4, False, {"microbatch": {4: 4}}, marks=pytest.mark.slow),
         pytest.param(5, True, {"precision": "mixed_bfloat16", "microbatch": {4: 4}}, marks=pytest.mark.slow),
@@ -47,7 +60,7 @@ def inputs(level: int, step: int = 0) -> tuple[tf.Tensor, ...]:
     ],
 )
 def test_a_whole_step_compiles_with_fixed_shapes_and_without_the_host(level, fading, settings):
-    """Input, random numbers, both networks, both optimisers and the averages."""
+    """Input, random numbers, augmentation, both networks, both optimisers and the averages."""
     _, step = make(level, fading, **settings)
     whole = tf.function(step, jit_compile=True)
     program = whole.experimental_get_compiler_ir(*inputs(level))(stage="hlo")

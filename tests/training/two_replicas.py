@@ -12,7 +12,7 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
-from progan_tf.config import Config, NetworkConfig, TrainingConfig  # noqa: E402
+from progan_tf.config import AugmentationConfig, Config, LossConfig, NetworkConfig, TrainingConfig  # noqa: E402
 from progan_tf.data import pipeline  # noqa: E402
 from progan_tf.schedule import Phase  # noqa: E402
 from progan_tf.training import strategy, trainer  # noqa: E402
@@ -25,9 +25,9 @@ dataset = pipeline.open_dataset(folder)
 config = trainer.resolve(
     Config(
         network=NetworkConfig(latent_size=8, fmap_base=64, fmap_max=8),
-        training=TrainingConfig(
-            mirror=True, use_labels=bool(labels), shuffle_mb=1, microbatch={4: microbatch}, xla=xla
-        ),
+        loss=LossConfig("logistic_r1", conditioning="projection") if labels else LossConfig(),
+        augmentation=AugmentationConfig("all", "ada" if labels else "diffaugment", ada_kimg=2.0),
+        training=TrainingConfig(use_labels=bool(labels), shuffle_mb=1, microbatch={4: microbatch}, xla=xla),
     ),
     dataset,
 )
@@ -38,6 +38,7 @@ for name in ("one", "mirrored"):
     results[f"{name}/replicas"] = devices.num_replicas_in_sync
     with devices.scope():
         networks = Networks(config)
+        networks.augment_p.variables["augment_p"].assign(0.5)
     history = CompiledLoop(networks, config, dataset, devices, phase, start=0)([phase] * 10, first_step=0)
     results |= {f"{name}/metrics/{key}": values for key, values in history.items()}
     results |= {f"{name}/{key}": variable.numpy() for key, variable in networks.variables.items()}

@@ -27,7 +27,7 @@ def draw(lines: list[dict[str, float]], path: Path) -> None:
     panels = (
         ("loss", {"d_loss": "discriminator", "g_loss": "generator"}),
         ("score", {"real_score": "real", "fake_score": "generated"}),
-        ("gradient norm", {"gradient_norm": "at mixtures, full-size scale"}),
+        ("gradient norm", {"gradient_norm": "of the discriminator"}),
     )
     for axis, (title, curves) in zip(axes, panels, strict=True):
         for name, label in curves.items():

@@ -17,6 +17,7 @@ _NAMES = {
     "real_score": "Loss/scores/real",
     "fake_score": "Loss/scores/fake",
     "gradient_norm": "Loss/D/gradient_norm",
+    "augment_p": "Progress/augment",
 }
 
 
