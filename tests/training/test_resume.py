@@ -76,9 +76,9 @@ def test_adas_probability_goes_on_from_the_middle_of_an_interval(dataset, tmp_pa
         for stop_at in stops:
             assert train(dataset, tmp_path / run, stop_at, config) is None
         assert train(dataset, tmp_path / run, config=config).images == 240
-    assert weights(tmp_path / "stopped") == weights(tmp_path / "undisturbed")
-    told = figures(tmp_path / "stopped")
-    assert told == figures(tmp_path / "undisturbed")
+    assert runs.weights(tmp_path / "stopped") == runs.weights(tmp_path / "undisturbed")
+    told = runs.timeless(tmp_path / "stopped")
+    assert told == runs.timeless(tmp_path / "undisturbed")
     assert max(line["augment_p"] for line in told) > 0.1
 
 
