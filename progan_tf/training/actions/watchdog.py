@@ -35,7 +35,9 @@ class Watchdog(Action):
         figures = collapse.variety(*self._real(tick), self._generated(networks, tick))
         line = {"resolution": 2**tick.phase.level, "alpha": tick.phase.alpha, **tick.metrics, "watch": figures}
         before = [line for line in run_directory.read_metrics(self._run_dir) if "watch" in line]
-        alarms = collapse.alarms([*before, line], self._config.loss.gradient_target)
+        loss = self._config.loss
+        held_to = loss.gradient_target if loss.name == "wgan_gp" else None
+        alarms = collapse.alarms([*before, line], held_to)
         for alarm in alarms:
             logging.warning("watchdog at %.1f kimg: %s", tick.images / 1000, alarm)
         self.latest = figures | {"alarms": alarms}
