@@ -4,6 +4,7 @@
   python -m experiments.train --data_dir=data --run_dir=run --eval_every_kimg=500 --eval_metrics=fid,kid,swd \
       --set=evaluation.best=kid
   TF_CONFIG=... python -m experiments.train --data_dir=/shared/data --run_dir=/shared/run --strategy=multi_worker
+  python -m experiments.train --data_dir=data512 --run_dir=run512 --init_from=run --set=network.resolution=512
 """
 
 import logging
@@ -22,8 +23,9 @@ from data_prep.quietly import import_tensorflow
 from progan_tf import config as configs
 from progan_tf import presets
 from progan_tf.config import Config
+from progan_tf.export import versions
 from progan_tf.schedule import total_images
-from progan_tf.training import run_directory
+from progan_tf.training import best, run_directory
 from progan_tf.training.progress import Progress
 from progan_tf.training.time_left import duration, seconds_left
 
@@ -69,6 +71,14 @@ _MICROBATCH = flags.DEFINE_string(
     "Images a device computes at once, the gradients of which are added up, for less memory; short for "
     "training.microbatch.",
 )
+_INIT_FROM = flags.DEFINE_string(
+    "init_from", None, "What a new run starts from: another run's folder, its best/, or a model folder that "
+    "experiments.export made. It goes on growing where that one stands.",
+)  # fmt: skip
+_FREEZE_LEVELS = flags.DEFINE_integer(
+    "freeze_levels", None, "Levels of the grown discriminator nearest the image that do not learn, for another run's "
+    "networks on few images; short for training.freeze_levels.",
+)  # fmt: skip
 _SPLIT = flags.DEFINE_string("split", "train", "Split of the dataset to train on.")
 _EVAL_EVERY_KIMG = flags.DEFINE_float(
     "eval_every_kimg", None, "Run metrics every so many thousand images, 0 is never; short for evaluation.every_kimg."
@@ -80,6 +90,10 @@ _INCEPTION_PATH = flags.DEFINE_string(
     "inception_path", "", "Weights of the FID network, where metrics need it; empty: those in the user's cache."
 )
 
+_PROFILE = flags.DEFINE_integer(
+    "profile", None, "Step whose call of the compiled loop is profiled for TensorBoard; left out: none.", lower_bound=0
+)
+
 
 def main() -> None:
     run_dir = Path(_RUN_DIR.value)
@@ -88,19 +102,48 @@ def main() -> None:
     import_tensorflow()
     from progan_tf.data import pipeline
     from progan_tf.training import cluster, strategy, trainer
+    from progan_tf.training.actions.profile import Profile
 
     dataset = pipeline.open_dataset(_DATA_DIR.value, _SPLIT.value)
     config = trainer.resolve(config, dataset)
     workers = cluster.from_environment() if _STRATEGY.value == "multi_worker" else cluster.ALONE
     if workers is not cluster.ALONE:
         print(f"{workers.name(workers.index)} of {len(workers.tasks)}: waiting for the others", flush=True)
-    actions = _actions(run_dir, config, dataset, metrics) if workers.chief else []
+    profile = Profile(run_dir / "tensorboard", config, _PROFILE.value)
+    actions = [*_actions(run_dir, config, dataset, metrics), profile] if workers.chief else []
+    init_from = _init_from(run_dir)
     devices = strategy.make(_STRATEGY.value, _TPU.value)  # takes SIGTERM for itself, which the console takes back
     with Console(config, run_dir / "log.txt" if workers.chief else None) as console, disk.explained(str(run_dir)):
-        progress = trainer.train(config, dataset, run_dir, devices, actions, console.heartbeat, command_line.leave)
+
+        def after_call(progress: Progress) -> bool:
+            if workers.chief:
+                profile.after_call(progress)
+            return console.heartbeat(progress)
+
+        progress = trainer.train(config, dataset, run_dir, devices, actions, after_call, command_line.leave, init_from)
     if workers.chief:
         print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
         print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
+
+
+def _init_from(run_dir: Path) -> str | None:
+    """What the run is to start from, the newest version of a model: its full path, wherever the command is started."""
+    if _INIT_FROM.value is None:
+        return None
+    path = Path(_INIT_FROM.value).resolve()
+    is_run = path.name == best.FOLDER or (path / run_directory.CONFIG).exists()
+    resumed = (run_dir / run_directory.CONFIG).exists()  # the model may have a newer version now, or be gone
+    return str(path if is_run or resumed else versions.find(path))
+
+
+def _init_from(run_dir: Path) -> str | None:
+    """What the run is to start from, the newest version of a model: its full path, wherever the command is started."""
+    if _INIT_FROM.value is None:
+        return None
+    path = Path(_INIT_FROM.value).resolve()
+    is_run = path.name == best.FOLDER or (path / run_directory.CONFIG).exists()
+    resumed = (run_dir / run_directory.CONFIG).exists()  # the model may have a newer version now, or be gone
+    return str(path if is_run or resumed else versions.find(path))
 
 
 def _metrics(config: Config) -> list["Metric"]:
@@ -125,14 +168,17 @@ def _actions(run_dir: Path, config: Config, dataset: "Dataset", metrics: list["M
     from progan_tf.training.actions.sample_grid import SampleGrid
     from progan_tf.training.actions.tensorboard import TensorBoard
     from progan_tf.training.actions.tick_table import TickTable
+    from progan_tf.training.actions.watchdog import Watchdog
     from progan_tf.training.sampler import Sampler
 
     sampler = Sampler(config.network, dataset.manifest.dtype)
     evaluation = Evaluation(metrics, config, dataset, sampler, run_dir) if metrics else None
+    watchdog = Watchdog(config, dataset, sampler, run_dir)
     grid = SampleGrid(run_dir / "samples", config, dataset, sampler)
-    shown = [TensorBoard(run_dir / "tensorboard", grid, evaluation), LearningCurve(run_dir), TickTable()]
+    told = [watchdog, MetricsLog(run_dir, evaluation, watchdog), grid]
+    board = TensorBoard(run_dir / "tensorboard", grid, config.network.final_level, evaluation, watchdog)
     kept = [BestCheckpoint(run_dir, config.evaluation.best)] if config.evaluation.best else []
-    return [*([evaluation] if evaluation else []), MetricsLog(run_dir, evaluation), grid, *shown, *kept]
+    return [*([evaluation] if evaluation else []), *told, board, LearningCurve(run_dir), TickTable(), *kept]
 
 
 class Console:
@@ -200,6 +246,7 @@ def _config(run_dir: Path) -> Config:
         "training.precision": _PRECISION.value,
         "training.xla": _XLA.value,
         "training.microbatch": _MICROBATCH.value,
+        "training.freeze_levels": _FREEZE_LEVELS.value,
         "evaluation.every_kimg": _EVAL_EVERY_KIMG.value,
         "evaluation.metrics": _EVAL_METRICS.value,
     }

@@ -62,6 +62,36 @@ def level_and_alpha(config: ScheduleConfig, final_level: int, images: int) -> tu
     return final_level, 1.0
 
 
+def levels(config: Config) -> list[tuple[int, int, int]]:
+    """The levels that a whole run reaches: (level, images before it, images at its end), fade-in included."""
+    found, begin, total = [], 0, total_images(config.schedule)
+    for level in range(FIRST_LEVEL, config.network.final_level + 1):
+        fade = _images(config.schedule.fade_kimg, level) if level > FIRST_LEVEL else 0
+        last = level == config.network.final_level
+        end = total if last else min(total, begin + fade + _images(config.schedule.stable_kimg, level))
+        if begin < end:
+            found.append((level, begin, end))
+        begin = end
+    return found
+
+
+def start_of(config: ScheduleConfig, final_level: int, level: int, alpha: float) -> int:
+    """The images from which a network that has grown to `level` with weight `alpha` elsewhere goes on growing.
+
+    That is where the next level's fade begins; in the fade, where it fades in itself; and where the last stable
+    stretch begins, where it is fully grown.
+    """
+    images = _images(config.stable_kimg, FIRST_LEVEL)
+    for at in range(FIRST_LEVEL + 1, level + 1):
+        fade = _images(config.fade_kimg, at)
+        if at == level and alpha < 1:
+            return images + round(alpha * fade)
+        if at == final_level:
+            return images + fade
+        images += fade + _images(config.stable_kimg, at)
+    return images
+
+
 def upcoming(config: Config, images: int) -> list[Phase]:
     """The phase of each step in the next call of the compiled loop, at `images` real images; empty at the end.
 

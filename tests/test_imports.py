@@ -14,8 +14,15 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"progan_tf.errors", "progan_tf.imaging", "progan_tf"},
     {"progan_tf.config"},
-    {"progan_tf.data", "progan_tf.layers", "progan_tf.losses", "progan_tf.presets"},
-    {"progan_tf.networks", "progan_tf.augmentation", "progan_tf.schedule", "progan_tf.metrics", "data_prep"},
+    {"progan_tf.cost", "progan_tf.data", "progan_tf.layers", "progan_tf.losses", "progan_tf.presets"},
+    {
+        "progan_tf.memory",
+        "progan_tf.networks",
+        "progan_tf.augmentation",
+        "progan_tf.schedule",
+        "progan_tf.metrics",
+        "data_prep",
+    },
     {"progan_tf.training"},
     {"progan_tf.export", "progan_tf.extension"},
     {"experiments"},
@@ -123,7 +130,8 @@ def test_the_library_has_no_flags_and_prints_nothing(module):
 
 def test_settings_schedule_and_command_line_need_no_tensorflow():
     statement = (
-        "import progan_tf.config, progan_tf.schedule, progan_tf.presets, progan_tf.errors, data_prep.command_line"
+        "import progan_tf.config, progan_tf.schedule, progan_tf.presets, progan_tf.cost, progan_tf.memory, "
+        "progan_tf.training.time_left, progan_tf.errors, data_prep.command_line"
     )
     assert heavy_modules_after(statement) == ""
 

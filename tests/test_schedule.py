@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConfig
 from progan_tf.errors import InputError
 from progan_tf.presets import PRESETS
-from progan_tf.schedule import Phase, check, level_and_alpha, phase_at, total_images, upcoming
+from progan_tf.schedule import Phase, check, level_and_alpha, levels, phase_at, total_images, upcoming
 
 PUBLISHED = ScheduleConfig()
 FINAL_LEVELS = {256: 8, 1024: 10}
@@ -307,3 +307,14 @@ def test_official_presets_end_with_the_last_level_stable():
 
 def test_the_default_configuration_is_the_published_default():
     assert Config() == PRESETS["official_1gpu"]
+
+
+@pytest.mark.parametrize("total_kimg", [3, 21, 60])
+@pytest.mark.parametrize("lengths", [{4: 4, 8: 7}, {4: 0}])
+def test_levels_of_a_run_are_those_of_its_images(lengths, total_kimg):
+    schedule = ScheduleConfig(stable_kimg=lengths, fade_kimg={4: 2, 16: 5}, total_kimg=total_kimg)
+    config = Config(network=NetworkConfig(resolution=32, channels=3), schedule=schedule)
+    seen = [level_and_alpha(schedule, 5, images)[0] for images in range(1, 1000 * total_kimg + 1)]
+    assert {level: end - begin for level, begin, end in levels(config)} == pytest.approx(
+        {level: seen.count(level) for level in sorted(set(seen))}, abs=1
+    )

@@ -16,6 +16,7 @@ from progan_tf.losses.critic import Discriminator
 from progan_tf.losses.loss import DiscriminatorLoss
 from progan_tf.training import noise
 from progan_tf.training.adam import SkippingAdam
+from progan_tf.training.freezing import learning_discriminator, learning_generator
 from progan_tf.training.loss_scale import LossScale, undo
 from progan_tf.training.state import Networks
 
@@ -89,8 +90,9 @@ class TrainStep:
         self._microbatches = shares(share, share // microbatch, group)
         self.generator = networks.generator.model_at(level, fading, microbatch)
         self.discriminator = networks.discriminator.model_at(level, fading, microbatch)
-        self._g_variables = list(networks.generator.variables_used(level, fading).values())
-        self._d_variables = list(networks.discriminator.variables_used(level, fading).values())
+        g_used, d_used = (net.variables_used(level, fading) for net in (networks.generator, networks.discriminator))
+        self._g_variables = list(learning_generator(g_used, config, level).values())
+        self._d_variables = list(learning_discriminator(d_used, config, level, fading).values())
         # All levels up to this one: the averages of toRGB layers gone by go on towards them, as published.
         self._averages = list(
             zip(

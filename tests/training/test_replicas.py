@@ -39,7 +39,7 @@ def test_two_virtual_devices_agree_with_one(dataset, tmp_path, level, fading, la
     names = [name.removeprefix("one/") for name in result if name.startswith("one/") and "replicas" not in name]
     weights = [name for name in names if name.startswith(("generator", "discriminator", "averaged"))]
     assert len(weights) == 38
-    assert (result["one/metrics/augment_p"][-1] != 0.5) == bool(labels)  # adjusted twice, where ADA is in use
+    assert (result["one/metrics/augment_p"][-1] != 0.5) == bool(fading)  # adjusted twice, where ADA is in use
     for name in [*weights, *(name for name in names if name.startswith(("metrics", "augment")))]:
         np.testing.assert_allclose(
             result[f"mirrored/{name}"], result[f"one/{name}"], rtol=1e-5, atol=1e-5, err_msg=name

@@ -21,8 +21,15 @@ def test_levels_to_come_are_counted_at_their_own_cost():
         network=NetworkConfig(resolution=8, channels=3, fmap_base=64, fmap_max=16),  # 16 features at 4 and at 8 pixels
         schedule=ScheduleConfig(stable_kimg={4: 1}, fade_kimg={4: 1}, total_kimg=3),
     )
-    # 8 x 8 costs five times what 4 x 4 alone does: 16 pixels against 16 + 64.
-    assert seconds_left(config, 0, 100) == pytest.approx((1000 + 2000 * 5) / 100, rel=0.01)
+    # Multiplications layer by layer: 4 x 4 and 8 x 8 with 16 features, 512 latents.
+    dense, conv, colours = 512 * 16 * 16, 16 * 9 * 16 * 16, 16 * 16 * 3
+    scores = 16 * 9 * 17 * 16 + 16 * 16 * 16 + 16
+    block = 4 * conv + 16 * 16 * 16 * 16  # a convolution at 8 x 8, and a fused one to or from it
+    small = 4 * (dense + conv + colours) + 14 * (colours + scores)
+    large = 4 * (dense + conv + block + 4 * colours) + 14 * (4 * colours + block + scores)
+    assert seconds_left(config, 0, 100) == pytest.approx((1000 + 2000 * large / small) / 100)
+    assert seconds_left(config, 500, 100) == pytest.approx((500 + 2000 * large / small) / 100)
+    assert seconds_left(config, 1500, 100) == pytest.approx(1500 / 100)
 
 
 def test_durations_read_as_people_say_them():
