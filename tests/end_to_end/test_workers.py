@@ -40,9 +40,9 @@ def leave(processes: list[subprocess.Popen], code: int, seconds: float = 60) -> 
     return told
 
 
-def wait_for_checkpoint(process: subprocess.Popen, run_dir: Path) -> None:
-    """Until a run that has logged its first tick has sealed it."""
-    while not checkpoints.newest_whole(run_dir / "checkpoints"):
+def wait_for_checkpoint(process: subprocess.Popen, run_dir: Path, images: int) -> None:
+    """Until a run has a checkpoint at `images` or later, which comes after the line in its log."""
+    while images_seen(run_dir) < images:
         assert process.poll() is None
         time.sleep(0.02)
 
@@ -51,7 +51,7 @@ def test_a_killed_worker_takes_the_others_along_and_all_go_on_from_the_last_chec
     run_dir = tmp_path / "run"
     pair = start(data_dir, run_dir)
     wait_for_images(pair[0], run_dir, 320)
-    wait_for_checkpoint(pair[0], run_dir)
+    wait_for_checkpoint(pair[0], run_dir, 320)
     pair[1].kill()
     [told] = leave(pair[:1], 75)
     assert len(told) == 1 and "lost worker 1 (127.0.0.1:" in told[0] and "goes on from the last checkpoint" in told[0]
