@@ -24,7 +24,7 @@ def run(main: Callable[..., None], arguments: str = "") -> None:
     """
     _stop_on_sigterm()
     command = main.__globals__["__doc__"]
-    name = Path(sys.argv[0]).stem
+    name = _name()
     if set(sys.argv[1:]) & {"--help", "-help", "--helpfull", "-h"}:
         print(_help(name, command))
         sys.exit(DONE)
@@ -58,6 +58,18 @@ def run(main: Callable[..., None], arguments: str = "") -> None:
     except KeyboardInterrupt:
         _complain(name, "interrupted; the same command takes the work up again")
         sys.exit(RESUMABLE)
+
+
+def leave(error: Stopped) -> None:
+    """Ends the process at once, from whatever thread, as it would end if `main` had raised `error`."""
+    sys.stdout.flush()
+    _complain(_name(), error)
+    sys.stderr.flush()
+    os._exit(RESUMABLE)
+
+
+def _name() -> str:
+    return Path(sys.argv[0]).stem
 
 
 def _stop_on_sigterm() -> None:

@@ -3,6 +3,8 @@
   python -m experiments.train --data_dir=data --run_dir=run --preset=satellite_256
   python -m experiments.train --data_dir=data --run_dir=run --eval_every_kimg=500 --eval_metrics=fid,kid,swd \
       --set=evaluation.best=kid
+  TF_CONFIG=... python -m experiments.train --data_dir=/shared/data --run_dir=/shared/run --strategy=multi_worker
+  python -m experiments.train --data_dir=data512 --run_dir=run512 --init_from=run --set=network.resolution=512
 """
 
 import logging
@@ -21,8 +23,9 @@ from data_prep.quietly import import_tensorflow
 from progan_tf import config as configs
 from progan_tf import presets
 from progan_tf.config import Config
+from progan_tf.export import versions
 from progan_tf.schedule import total_images
-from progan_tf.training import run_directory
+from progan_tf.training import best, run_directory
 from progan_tf.training.progress import Progress
 from progan_tf.training.time_left import duration, seconds_left
 
@@ -48,8 +51,12 @@ _SET = flags.DEFINE_multi_string(
 _STRATEGY = flags.DEFINE_enum(
     "strategy",
     "auto",
-    ["auto", "one", "mirrored"],
-    "Devices: one, all of the machine (mirrored), or what is there (auto).",
+    ["auto", "one", "mirrored", "multi_worker", "tpu"],
+    "Devices: one, all of the machine (mirrored), what is there (auto), all of several machines that TF_CONFIG names "
+    "(multi_worker), or a TPU.",
+)
+_TPU = flags.DEFINE_string(
+    "tpu", "local", "Name or address of the TPU for --strategy=tpu; local: that of this machine."
 )
 _PRECISION = flags.DEFINE_enum(
     "precision", None, ["auto", "float32", "mixed_bfloat16", "mixed_float16"],
@@ -64,6 +71,14 @@ _MICROBATCH = flags.DEFINE_string(
     "Images a device computes at once, the gradients of which are added up, for less memory; short for "
     "training.microbatch.",
 )
+_INIT_FROM = flags.DEFINE_string(
+    "init_from", None, "What a new run starts from: another run's folder, its best/, or a model folder that "
+    "experiments.export made. It goes on growing where that one stands.",
+)  # fmt: skip
+_FREEZE_LEVELS = flags.DEFINE_integer(
+    "freeze_levels", None, "Levels of the grown discriminator nearest the image that do not learn, for another run's "
+    "networks on few images; short for training.freeze_levels.",
+)  # fmt: skip
 _SPLIT = flags.DEFINE_string("split", "train", "Split of the dataset to train on.")
 _EVAL_EVERY_KIMG = flags.DEFINE_float(
     "eval_every_kimg", None, "Run metrics every so many thousand images, 0 is never; short for evaluation.every_kimg."
@@ -86,24 +101,49 @@ def main() -> None:
     metrics = _metrics(config)
     import_tensorflow()
     from progan_tf.data import pipeline
-    from progan_tf.training import strategy, trainer
+    from progan_tf.training import cluster, strategy, trainer
     from progan_tf.training.actions.profile import Profile
 
     dataset = pipeline.open_dataset(_DATA_DIR.value, _SPLIT.value)
     config = trainer.resolve(config, dataset)
-    actions = _actions(run_dir, config, dataset, metrics)
+    workers = cluster.from_environment() if _STRATEGY.value == "multi_worker" else cluster.ALONE
+    if workers is not cluster.ALONE:
+        print(f"{workers.name(workers.index)} of {len(workers.tasks)}: waiting for the others", flush=True)
     profile = Profile(run_dir / "tensorboard", config, _PROFILE.value)
-    with Console(config, run_dir / "log.txt") as console:
+    actions = [*_actions(run_dir, config, dataset, metrics), profile] if workers.chief else []
+    init_from = _init_from(run_dir)
+    devices = strategy.make(_STRATEGY.value, _TPU.value)  # takes SIGTERM for itself, which the console takes back
+    with Console(config, run_dir / "log.txt" if workers.chief else None) as console, disk.explained(str(run_dir)):
 
         def after_call(progress: Progress) -> bool:
-            profile.after_call(progress)
+            if workers.chief:
+                profile.after_call(progress)
             return console.heartbeat(progress)
 
-        devices = strategy.make(_STRATEGY.value)
-        with disk.explained(str(run_dir)):
-            progress = trainer.train(config, dataset, run_dir, devices, [*actions, profile], after_call)
-    print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
-    print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
+        progress = trainer.train(config, dataset, run_dir, devices, actions, after_call, command_line.leave, init_from)
+    if workers.chief:
+        print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
+        print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
+
+
+def _init_from(run_dir: Path) -> str | None:
+    """What the run is to start from, the newest version of a model: its full path, wherever the command is started."""
+    if _INIT_FROM.value is None:
+        return None
+    path = Path(_INIT_FROM.value).resolve()
+    is_run = path.name == best.FOLDER or (path / run_directory.CONFIG).exists()
+    resumed = (run_dir / run_directory.CONFIG).exists()  # the model may have a newer version now, or be gone
+    return str(path if is_run or resumed else versions.find(path))
+
+
+def _init_from(run_dir: Path) -> str | None:
+    """What the run is to start from, the newest version of a model: its full path, wherever the command is started."""
+    if _INIT_FROM.value is None:
+        return None
+    path = Path(_INIT_FROM.value).resolve()
+    is_run = path.name == best.FOLDER or (path / run_directory.CONFIG).exists()
+    resumed = (run_dir / run_directory.CONFIG).exists()  # the model may have a newer version now, or be gone
+    return str(path if is_run or resumed else versions.find(path))
 
 
 def _metrics(config: Config) -> list["Metric"]:
@@ -128,32 +168,39 @@ def _actions(run_dir: Path, config: Config, dataset: "Dataset", metrics: list["M
     from progan_tf.training.actions.sample_grid import SampleGrid
     from progan_tf.training.actions.tensorboard import TensorBoard
     from progan_tf.training.actions.tick_table import TickTable
+    from progan_tf.training.actions.watchdog import Watchdog
     from progan_tf.training.sampler import Sampler
 
     sampler = Sampler(config.network, dataset.manifest.dtype)
     evaluation = Evaluation(metrics, config, dataset, sampler, run_dir) if metrics else None
+    watchdog = Watchdog(config, dataset, sampler, run_dir)
     grid = SampleGrid(run_dir / "samples", config, dataset, sampler)
-    shown = [TensorBoard(run_dir / "tensorboard", grid, evaluation), LearningCurve(run_dir), TickTable()]
+    told = [watchdog, MetricsLog(run_dir, evaluation, watchdog), grid]
+    board = TensorBoard(run_dir / "tensorboard", grid, config.network.final_level, evaluation, watchdog)
     kept = [BestCheckpoint(run_dir, config.evaluation.best)] if config.evaluation.best else []
-    return [*([evaluation] if evaluation else []), MetricsLog(run_dir, evaluation), grid, *shown, *kept]
+    return [*([evaluation] if evaluation else []), *told, board, LearningCurve(run_dir), TickTable(), *kept]
 
 
 class Console:
     """Log lines to the console and to a file, signs of life between ticks, and signals that ask for an orderly stop.
 
-    On a terminal there is a bar; elsewhere a line every half a minute.
+    On a terminal there is a bar; elsewhere a line every half a minute. Without a log file, which is the chief's, there
+    are warnings alone: of several workers one is enough to tell the rest.
     """
 
-    def __init__(self, config: Config, log_file: Path):
-        self._config, self._stop = config, False
-        file = logging.FileHandler(log_file, delay=True)  # the run folder is made later
-        file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-        screen = logging.StreamHandler(sys.stdout)
-        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[screen, file], force=True)
-        logging.getLogger("absl").setLevel(logging.WARNING)  # TensorFlow's own chatter
+    def __init__(self, config: Config, log_file: Path | None):
+        self._config, self._stop, self._tells = config, False, log_file is not None
+        handlers = [logging.StreamHandler(sys.stdout)]
+        if log_file:
+            handlers.append(logging.FileHandler(log_file, delay=True))  # the run folder is made later
+            handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+        level = logging.INFO if self._tells else logging.WARNING
+        logging.basicConfig(level=level, format="%(message)s", handlers=handlers, force=True)
+        for chatter in ("absl", "tensorflow"):
+            logging.getLogger(chatter).setLevel(logging.WARNING)
         total = total_images(config.schedule)
         layout = "{percentage:3.0f}%|{bar}| {n:,.0f} of {total:,} images {postfix}"
-        self._bar = tqdm(total=total, bar_format=layout, disable=not sys.stdout.isatty(), leave=False)
+        self._bar = tqdm(total=total, bar_format=layout, disable=not (self._tells and sys.stdout.isatty()), leave=False)
         self._total, self._next_line = total, time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def heartbeat(self, progress: Progress) -> bool:
@@ -161,10 +208,13 @@ class Console:
         if not self._bar.disable:
             self._bar.n = progress.images
             self._bar.set_postfix_str(self._pace(progress))
-        elif time.monotonic() >= self._next_line and progress.images > progress.tick_images:  # a tick has just told
+        elif self._tells and self._line_due(progress):
             print(f"{progress.images:,} of {self._total:,} images, {self._pace(progress)}", flush=True)
             self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
         return self._stop
+
+    def _line_due(self, progress: Progress) -> bool:
+        return time.monotonic() >= self._next_line and progress.images > progress.tick_images  # a tick has just told
 
     def _pace(self, progress: Progress) -> str:
         """How fast this tick is, and how long the rest takes."""
@@ -196,6 +246,7 @@ def _config(run_dir: Path) -> Config:
         "training.precision": _PRECISION.value,
         "training.xla": _XLA.value,
         "training.microbatch": _MICROBATCH.value,
+        "training.freeze_levels": _FREEZE_LEVELS.value,
         "evaluation.every_kimg": _EVAL_EVERY_KIMG.value,
         "evaluation.metrics": _EVAL_METRICS.value,
     }

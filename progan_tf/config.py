@@ -133,6 +133,7 @@ class ScheduleConfig:
 
     stable_kimg: ByResolution = dataclasses.field(default_factory=lambda: {4: 600})
     fade_kimg: ByResolution = dataclasses.field(default_factory=lambda: {4: 600})
+    start_kimg: float | None = None  # None: 0, or where the run that this one starts from stands
     total_kimg: float = 12000
     batch_size: ByResolution = dataclasses.field(
         default_factory=lambda: {4: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4}
@@ -143,6 +144,12 @@ class ScheduleConfig:
     def __post_init__(self):
         _require(self.repeats >= 1, "schedule.repeats", self.repeats, "1 or more")
         _require(self.total_kimg > 0, "schedule.total_kimg", self.total_kimg, "more than 0")
+        _require(
+            self.start_kimg is None or 0 <= self.start_kimg < self.total_kimg,
+            "schedule.start_kimg",
+            self.start_kimg,
+            f"from 0 to below schedule.total_kimg ({self.total_kimg})",
+        )
         for name, least in (("stable_kimg", 0), ("fade_kimg", 0), ("batch_size", 1), ("learning_rate", 0)):
             _require_by_resolution(f"schedule.{name}", getattr(self, name), least)
         whole = all(size % 1 == 0 for size in self.batch_size.values())
@@ -160,6 +167,8 @@ class TrainingConfig:
     use_labels: bool = False  # condition on the dataset's labels
     ema_decay: float = 0.999  # of the averaged generator, per step
     ema_half_life_kimg: float = 0.0  # over 0: replaces ema_decay by a half-life in images
+    freeze_levels: int = 0  # levels of the grown discriminator nearest the image that do not learn
+    hold_level: int = 0  # the generator's levels up to this (log2 of pixels) do not learn while higher ones do
     steps_per_call: int = 4  # steps inside one call of the compiled loop, a multiple of schedule.repeats
     tick_kimg: ByResolution = dataclasses.field(
         default_factory=lambda: {4: 160, 8: 140, 16: 120, 32: 100, 64: 80, 128: 60, 256: 40, 512: 20, 1024: 10}
@@ -174,6 +183,8 @@ class TrainingConfig:
     def __post_init__(self):
         _require(0 <= self.ema_decay < 1, "training.ema_decay", self.ema_decay, "from 0 to below 1")
         _require(self.ema_half_life_kimg >= 0, "training.ema_half_life_kimg", self.ema_half_life_kimg, "0 or more")
+        for name in ("freeze_levels", "hold_level"):
+            _require(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "0 or more")
         for name in ("steps_per_call", "grid_columns", "grid_rows"):
             _require(getattr(self, name) >= 1, f"training.{name}", getattr(self, name), "1 or more")
         _require(self.keep_checkpoints >= 2, "training.keep_checkpoints", self.keep_checkpoints, "2 or more")

@@ -74,8 +74,8 @@ def step_flops(config: Config, level: int, fading: bool = False) -> int:
     In forward passes of generator and discriminator, where a backward pass is one for the inputs and one for the
     weights: making the fakes 1 G, learning from scores 3 D for the reals and 3 D for the fakes, the generator's turn
     3 G + 2 D. A penalty on a gradient is 2 D to the gradient and 4 D back through both passes: WGAN-GP has it at images
-    of its own, R1 and R2 at reals and fakes, instead of their 3 D. Least squares take the gradient alone, for the log;
-    relativistic losses judge the reals once more in the generator's turn.
+    of its own, R1 and R2 at reals and fakes, instead of their 3 D. Least squares look at the gradient alone, for the
+    log; relativistic losses judge the reals once more in the generator's turn.
     """
     d_passes = {"wgan_gp": 14, "logistic_r1": 11, "least_squares": 9, "relativistic_r1_r2": 15}[config.loss.name]
     g, d = (forward_flops(layers(config.network, level, fading)) for layers in (generator, discriminator))

@@ -97,6 +97,7 @@ def shortened(config: Config, factor: float) -> Config:
             schedule,
             stable_kimg=times(schedule.stable_kimg),
             fade_kimg=times(schedule.fade_kimg),
+            start_kimg=schedule.start_kimg and round(schedule.start_kimg * factor, 3),
             total_kimg=round(schedule.total_kimg * factor, 3),
         ),
         augmentation=dataclasses.replace(augmentation, ada_kimg=round(augmentation.ada_kimg * factor, 3)),

@@ -75,6 +75,23 @@ def levels(config: Config) -> list[tuple[int, int, int]]:
     return found
 
 
+def start_of(config: ScheduleConfig, final_level: int, level: int, alpha: float) -> int:
+    """The images from which a network that has grown to `level` with weight `alpha` elsewhere goes on growing.
+
+    That is where the next level's fade begins; in the fade, where it fades in itself; and where the last stable
+    stretch begins, where it is fully grown.
+    """
+    images = _images(config.stable_kimg, FIRST_LEVEL)
+    for at in range(FIRST_LEVEL + 1, level + 1):
+        fade = _images(config.fade_kimg, at)
+        if at == level and alpha < 1:
+            return images + round(alpha * fade)
+        if at == final_level:
+            return images + fade
+        images += fade + _images(config.stable_kimg, at)
+    return images
+
+
 def upcoming(config: Config, images: int) -> list[Phase]:
     """The phase of each step in the next call of the compiled loop, at `images` real images; empty at the end.
 

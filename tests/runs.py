@@ -1,8 +1,10 @@
-"""Small run folders for tests: random weights, no training."""
+"""Run folders of tests: small ones with random weights and no training, and what is in any of them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConfig
 from progan_tf.data.bands import band_names, display_bands
@@ -41,3 +43,15 @@ def write(
             variable.assign(0.1 * rng.standard_normal(variable.shape))
     checkpoints.save(folder / "checkpoints", networks, Progress(images=images), keep=2)
     return networks.averaged
+
+
+def weights(run_dir: Path) -> dict[str, bytes]:
+    """The bits of everything in a run's newest checkpoint, by name."""
+    reader = tf.train.load_checkpoint(str(checkpoints.newest_whole(run_dir / "checkpoints") / "weights"))
+    return {name: np.asarray(reader.get_tensor(name)).tobytes() for name in reader.get_variable_to_shape_map()}
+
+
+def timeless(run_dir: Path) -> list[dict[str, Any]]:
+    """A run's metrics without what differs from one time to the next: durations, speed, memory."""
+    lines = run_directory.read_metrics(run_dir)
+    return [{key: line[key] for key in line if "second" not in key and "memory" not in key} for line in lines]

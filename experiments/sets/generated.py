@@ -66,10 +66,10 @@ def open_run(given: str, *, num: int, seed: int) -> Opened:
     import tensorflow as tf
 
     from progan_tf import imaging
-    from progan_tf.export.saved_model import where_it_stands
     from progan_tf.export.seeds import latents_of
     from progan_tf.networks.generator import Generator
     from progan_tf.training import checkpoints, run_directory
+    from progan_tf.training.progress import where_it_stands
 
     config, data = run_directory.read_config(run_dir), run_directory.read_data(run_dir)
     network, averaged = config.network, Generator(config.network)

@@ -3,6 +3,10 @@
 The order is a pure function of (seed, epoch): every epoch visits the shards in a new order and passes the records
 through a shuffle buffer. It is the same at every level, and image number n of it is the same however often reading
 was interrupted.
+
+Several workers that read one dataset have a share of its records each, all but equal and fixed: of the records in the
+order of their shards, worker w of W has those from w/W to (w + 1)/W. So a worker opens the shards of its share alone,
+has an epoch of its own, which is as endless as that of a whole dataset, and never waits for another.
 """
 
 import dataclasses
@@ -96,33 +100,50 @@ def batches(
     shuffle_mb: int = 1024,
     label_table: np.ndarray | None = None,
     on_error: str = "raise",
+    worker: int = 0,
+    workers: int = 1,
 ) -> tf.data.Dataset:
     """Endless batches (images [N, H, W, C] as on disk, labels float32 [N, L]) from image number `start` on.
 
     Args:
+        start: of the images of this worker.
         shuffle_mb: size of the shuffle buffer, counted in images of the highest level whatever the level.
         label_table: `dataset.label_table()` where labels are wanted; they have no columns without it.
         on_error: "raise": reading a damaged record raises an error of TensorFlow's, which `explain` turns into one
             that names file and record. "skip": all files of the level are checked first, and damaged records are left
             out and logged; `damage` lists them.
+        worker: which of the `workers` that read the dataset reads here; each has its share of the records.
+
+    Raises:
+        InputError: there are fewer readable images than workers, or none.
     """
     manifest = dataset.manifest
     top_bytes = int(np.prod(dataset.shape(manifest.levels[-1]))) * np.dtype(manifest.dtype).itemsize
     runs = _good_runs(dataset, level) if on_error == "skip" else _all_runs(dataset, level)
-    images = sum(run.count for _, run in runs)
-    if images < 1:
+    readable = sum(run.count for _, run in runs)
+    if not readable:
         raise InputError(f"dataset {manifest.name} has no readable image of {2**level} x {2**level}")
+    if readable < workers:
+        raise InputError(
+            f"{workers} workers cannot share the {readable} readable images of {2**level} x {2**level} of dataset "
+            f"{manifest.name}; start fewer"
+        )
+    runs = _share(runs, worker, workers)
+    images = sum(run.count for _, run in runs)
     buffer = max(1, min(images, shuffle_mb * 2**20 // top_bytes))
     first_epoch, skipped = divmod(start, images)
     columns = (
         tf.constant([run.file for _, run in runs]),
         tf.constant([run.offset for _, run in runs], tf.int64),
+        tf.constant([run.skipped for _, run in runs], tf.int64),
         tf.constant([run.count for _, run in runs], tf.int64),
         tf.constant([row for row, _ in runs], tf.int64),
     )
 
+    purpose = f"{seed}/order/{worker}" if worker else f"{seed}/order"
+
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
-        key = tf.stack([tf.constant(zlib.crc32(f"{seed}/order".encode()), tf.int64), number])
+        key = tf.stack([tf.constant(zlib.crc32(purpose.encode()), tf.int64), number])
         order = tf.argsort(tf.random.stateless_uniform([len(runs)], key))
         shards = tf.data.Dataset.from_tensor_slices(tuple(tf.gather(column, order) for column in columns))
         shuffle_seed = tf.random.stateless_uniform([], key, minval=None, maxval=None, dtype=tf.int64)
@@ -181,6 +202,22 @@ def _all_runs(dataset: Dataset, level: int) -> list[tuple[int, Run]]:
         runs.append((row, Run(path, offset=0, first=0, count=shard.images)))
         row += shard.images
     return runs
+
+
+def _share(runs: list[tuple[int, Run]], worker: int, workers: int) -> list[tuple[int, Run]]:
+    """The part of the runs that a worker reads: its records, in order, from `worker` / `workers` of them on."""
+    total = sum(run.count for _, run in runs)
+    start, stop = (total * bound // workers for bound in (worker, worker + 1))
+    share, before = [], 0
+    for row, run in runs:
+        skipped, end = max(0, start - before), min(run.count, stop - before)
+        if skipped < end:
+            part = dataclasses.replace(
+                run, first=run.first + skipped, count=end - skipped, skipped=run.skipped + skipped
+            )
+            share.append((row + skipped, part))
+        before += run.count
+    return share
 
 
 def _good_runs(dataset: Dataset, level: int) -> list[tuple[int, Run]]:

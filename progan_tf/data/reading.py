@@ -18,12 +18,16 @@ class RecordError(InputError):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """Consecutive good records of one file: `count` of them from byte `offset` on, the first being number `first`."""
+    """Consecutive good records of one file: `count` of them, the first being number `first`.
+
+    Reading starts at byte `offset` and passes over `skipped` records to get to it.
+    """
 
     file: str
     offset: int
     first: int
     count: int
+    skipped: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +68,12 @@ def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
     return tf.io.parse_example(serialized, {"label": tf.io.FixedLenFeature([], tf.int64)})["label"]
 
 
-def read_run(file: tf.Tensor, offset: tf.Tensor, count: tf.Tensor, row: tf.Tensor) -> tf.data.Dataset:
-    """(serialized record, row) of `count` records (-1: all) of a file from byte `offset` on; rows count from `row`.
+def read_run(
+    file: tf.Tensor, offset: tf.Tensor, skipped: tf.Tensor, count: tf.Tensor, row: tf.Tensor
+) -> tf.data.Dataset:
+    """(serialized record, row) of `count` records (-1: all) of a file; rows count from `row`.
+
+    The first is the one `skipped` records after that at byte `offset`.
 
     For `flat_map`: outside a function TensorFlow 2.21 cannot serialize a reader that starts at an offset.
     """
@@ -73,7 +81,7 @@ def read_run(file: tf.Tensor, offset: tf.Tensor, count: tf.Tensor, row: tf.Tenso
         filenames=[file], compression_type="", buffer_size=1 << 20, byte_offsets=[offset]
     )
     serialized = tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
-    return tf.data.Dataset.zip(serialized.take(count), tf.data.Dataset.counter(row))
+    return tf.data.Dataset.zip(serialized.skip(skipped).take(count), tf.data.Dataset.counter(row))
 
 
 def count(path: str) -> int:
@@ -131,7 +139,7 @@ def _checked(
     frames = list(_frames(path))
     index = 0
     while index < len(frames):
-        rest = tf.data.Dataset.from_tensors((path, np.int64(frames[index][0]), np.int64(-1), np.int64(0)))
+        rest = tf.data.Dataset.from_tensors((path, np.int64(frames[index][0]), np.int64(0), np.int64(-1), np.int64(0)))
         reason = "the file ends in this record"  # where the reader takes a header cut short for the end of the file
         try:
             for record, _ in rest.flat_map(read_run).as_numpy_iterator():

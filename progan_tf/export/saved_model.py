@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import progan_tf
-from progan_tf import imaging, schedule
+from progan_tf import imaging
 from progan_tf.config import Config
 from progan_tf.errors import Failed, InputError
 from progan_tf.export import description as descriptions
@@ -21,8 +21,8 @@ from progan_tf.export.seeds import latents_of
 from progan_tf.export.signatures import signatures
 from progan_tf.networks.generator import Generator
 from progan_tf.training import best as best_checkpoint
-from progan_tf.training import checkpoints, run_directory
-from progan_tf.training.progress import Progress
+from progan_tf.training import checkpoints, run_directory, source
+from progan_tf.training.progress import Progress, where_it_stands
 
 _COMPARED = 8
 _LICENCE = "Apache-2.0 for the graph; weights follow the licence of the training data"
@@ -54,7 +54,8 @@ def export(
 ) -> Exported:
     """Exports the averaged generator of a run's newest whole checkpoint into the next version of a model folder.
 
-    The SavedModel is loaded back and compared with the training network before it is kept.
+    The SavedModel is loaded back and compared with the training network before it is kept. Beside it lie the weights
+    that another run can start from.
 
     Args:
         output: the model folder, made where it is not there.
@@ -68,7 +69,8 @@ def export(
     """
     config = run_directory.read_config(run_dir)
     averaged = Generator(config.network)
-    progress = checkpoints.restore_averaged(run_dir / (best_checkpoint.FOLDER if best else "checkpoints"), averaged)
+    folder = run_dir / (best_checkpoint.FOLDER if best else "checkpoints")
+    progress = checkpoints.restore_averaged(folder, averaged)
     if progress is None and best:
         raise InputError(
             f"run {run_dir} has kept no best checkpoint; training does so with --eval_every_kimg and "
@@ -87,18 +89,11 @@ def export(
         network = InferenceGenerator(fold(averaged, level, alpha), precision)
         tf.saved_model.save(network, str(paths[0]), signatures(network, description))
         descriptions.write(paths[0], description)
+        source.write_sidecar(paths[0], source.of_run(config, checkpoints.path_of(folder, progress)))
         told("comparing its images with those of the training network")
         difference = compare(paths[0], averaged, description)
         _require_close(difference, precision)
     return Exported(paths[0], description, difference)
-
-
-def where_it_stands(config: Config, progress: Progress) -> tuple[int, float]:
-    """Level and alpha of a run's last step."""
-    level, alpha = schedule.level_and_alpha(config.schedule, config.network.final_level, progress.images)
-    if progress.stage not in (None, (level, alpha < 1)):
-        return progress.stage[0], 1.0  # a stretch has just ended, and of the next one nothing is learnt yet
-    return level, alpha
 
 
 def compare(path: Path, averaged: Generator, description: Description) -> Difference:

@@ -8,6 +8,11 @@ import keras
 from progan_tf.config import NetworkConfig
 
 
+def level_of(name: str) -> int:
+    """The level whose layer or weight has a name: 3 of `8x8/conv/kernel`."""
+    return int(name.split("x")[0]).bit_length() - 1
+
+
 class GrowingNetwork:
     """Layers by name (`8x8/conv`), each built at once, so that a run has one set of variables whatever its level.
 
@@ -46,7 +51,7 @@ class GrowingNetwork:
 
     def variables_at(self, level: int) -> dict[str, keras.Variable]:
         """The weights of all levels up to `level`, those of fade-ins gone by included."""
-        return {name: v for name, v in self.variables.items() if int(name.split("x")[0]) <= 2**level}
+        return {name: v for name, v in self.variables.items() if level_of(name) <= level}
 
     def variables_used(self, level: int, fading: bool) -> dict[str, keras.Variable]:
         """The weights that the model of `level` computes with."""

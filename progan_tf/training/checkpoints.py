@@ -10,21 +10,27 @@ import hashlib
 import json
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from progan_tf.errors import InputError
 from progan_tf.networks.generator import Generator
 from progan_tf.training.progress import Progress
-from progan_tf.training.state import Networks
+from progan_tf.training.state import NETWORKS, Networks
+from progan_tf.training.workers import Workers
 
 _SEAL = "checkpoint.json"
 
 
 def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Path:
-    """Writes a checkpoint and removes all but the `keep` newest whole ones, and what a killed run left unfinished."""
-    path = folder / f"{progress.images:012d}"
+    """Writes a checkpoint and removes all but the `keep` newest whole ones, and what a killed run left unfinished.
+
+    The newest that is good to go back to stays besides.
+    """
+    path = path_of(folder, progress)
     for unfinished in {path, *folder.glob("*")} - set(_sealed(folder)) | {path}:
         shutil.rmtree(unfinished, ignore_errors=True)
     path.mkdir(parents=True)
@@ -33,9 +39,16 @@ def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Pat
     seal = path / (_SEAL + ".tmp")
     seal.write_text(json.dumps({"progress": dataclasses.asdict(progress), "files": files}, indent=1) + "\n")
     seal.rename(path / _SEAL)
-    for old in _sealed(folder)[:-keep]:
+    sealed = _sealed(folder)
+    good = [path for path in sealed if load_progress(path).good]
+    for old in set(sealed[:-keep]) - set(good[-1:]):
         shutil.rmtree(old)
     return path
+
+
+def path_of(folder: Path, progress: Progress) -> Path:
+    """Where the checkpoint of a run that has come so far lies."""
+    return folder / f"{progress.images:012d}"
 
 
 def keep_copy(folder: Path, kept: Path, images: int) -> None:
@@ -55,6 +68,13 @@ def keep_copy(folder: Path, kept: Path, images: int) -> None:
             shutil.rmtree(other)
 
 
+def remove_later(path: Path) -> None:
+    """Removes the checkpoints from after one that the run goes back to."""
+    for later in _sealed(path.parent):
+        if later.name > path.name:
+            shutil.rmtree(later)
+
+
 def restore(folder: Path, networks: Networks) -> Progress | None:
     """Restores the newest whole checkpoint and returns how far it had come; None where there is none to restore.
 
@@ -62,10 +82,33 @@ def restore(folder: Path, networks: Networks) -> Progress | None:
         InputError: there are checkpoints, and every one of them is torn.
     """
     path = newest_whole(folder)
-    if path is None:
+    return _read(path, networks) if path else None
+
+
+def restore_together(folder: Path, networks: Networks, workers: Workers) -> Progress | None:
+    """`restore` on all workers: of the checkpoint that is the newest whole one to the chief.
+
+    Raises:
+        InputError: the chief finds none that is whole, or another worker cannot read the one it has chosen.
+    """
+
+    def newest() -> int:
+        path = newest_whole(folder)
+        return int(path.name) if path else -1
+
+    images = workers.from_chief(newest)
+    if images < 0:
         return None
-    _checkpoint(networks.variables).read(str(path / "weights")).assert_consumed()
-    return load_progress(path)
+    path = folder / f"{images:012d}"
+    fault = None if workers.chief else torn(path)
+    if workers.any(fault is not None):
+        raise InputError(
+            f"worker {workers.index} cannot read the checkpoint {path} that the chief goes on from ({fault}); "
+            f"give all workers the same --run_dir, on storage they share"
+            if fault
+            else f"another worker cannot read the checkpoint {path}; its own message says why"
+        )
+    return _read(path, networks)
 
 
 def restore_averaged(folder: Path, averaged: Generator) -> Progress | None:
@@ -79,8 +122,16 @@ def restore_averaged(folder: Path, averaged: Generator) -> Progress | None:
     return load_progress(path)
 
 
-def newest_whole(folder: Path) -> Path | None:
-    """The newest checkpoint that is not torn, None where there is none at all.
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """The weights in a checkpoint by name, such as `generator/4x4/conv/kernel`: those of the networks, no moments."""
+    reader = tf.train.load_checkpoint(str(path / "weights"))
+    end = "/.ATTRIBUTES/VARIABLE_VALUE"
+    names = {key.removesuffix(end).replace(".S", "/"): key for key in reader.get_variable_to_shape_map()}
+    return {name: reader.get_tensor(key) for name, key in sorted(names.items()) if name.partition("/")[0] in NETWORKS}
+
+
+def newest_whole(folder: Path, only: Callable[[Progress], bool] = lambda progress: True) -> Path | None:
+    """The newest checkpoint that is not torn, `only` those that count; None where there is none at all.
 
     Raises:
         InputError: there are checkpoints, and every one of them is torn.
@@ -88,9 +139,10 @@ def newest_whole(folder: Path) -> Path | None:
     candidates = sorted(path for path in folder.glob("*") if path.is_dir())
     for path in reversed(candidates):
         fault = torn(path)
-        if fault is None:
+        if fault is not None:
+            logging.warning("checkpoint %s is torn (%s); trying the one before it", path, fault)
+        elif only(load_progress(path)):
             return path
-        logging.warning("checkpoint %s is torn (%s); trying the one before it", path, fault)
     if _sealed(folder):
         raise InputError(
             f"every checkpoint in {folder} is damaged; restore one from a backup or start a new run folder"
@@ -116,6 +168,11 @@ def load_progress(path: Path) -> Progress:
     if fields["stage"] is not None:
         fields["stage"] = tuple(fields["stage"])
     return Progress(**fields)
+
+
+def _read(path: Path, networks: Networks) -> Progress:
+    _checkpoint(networks.variables).read(str(path / "weights")).assert_consumed()
+    return load_progress(path)
 
 
 def _checkpoint(variables: dict[str, tf.Variable]) -> tf.train.Checkpoint:

@@ -8,6 +8,7 @@ from progan_tf.data.pipeline import Dataset
 from progan_tf.schedule import Phase
 from progan_tf.training.state import Networks
 from progan_tf.training.steps import StepMetrics, TrainStep
+from progan_tf.training.workers import Workers
 
 
 class CompiledLoop:
@@ -24,7 +25,7 @@ class CompiledLoop:
     ):
         self.graph = phase.graph
         self._networks, self._strategy = networks, strategy
-        replicas = strategy.num_replicas_in_sync
+        replicas, workers = strategy.num_replicas_in_sync, Workers(strategy)
         labels = dataset.label_table() if config.training.use_labels else None
         with strategy.scope():
             self._step = TrainStep(
@@ -36,19 +37,22 @@ class CompiledLoop:
                 replicas=replicas,
                 label_table=dataset.label_table()[:, : config.network.labels],
                 value_range=float(tf.as_dtype(dataset.manifest.dtype).max),
+                workers=workers.count,
             )
         images = pipeline.batches(
             dataset,
             phase.level,
-            phase.batch_size,
+            phase.batch_size // workers.count,
             seed=config.training.seed,
-            start=start,
+            start=start // workers.count,
             shuffle_mb=config.training.shuffle_mb,
             label_table=labels,
             on_error=config.training.on_error,
+            worker=workers.index,
+            workers=workers.count,
         )
-        # Every replica is given the whole batch and takes its share. A distributed iterator would share out by itself,
-        # but letting go of one may take a minute, at every new stage: it waits for a thread that tunes it.
+        # Every replica is given the whole batch of its worker and takes its share. A distributed iterator would share
+        # out by itself, but letting go of one may take a minute at every new stage: it waits for a thread that tunes.
         self._images = iter(images)
         # Any number of steps runs on one graph, the shorter last call of a stage too.
         steps = (tf.TensorSpec([], tf.int64), tf.TensorSpec([None], tf.float32))

@@ -9,6 +9,8 @@ from progan_tf.training.adam import SkippingAdam
 from progan_tf.training.augment_probability import AugmentProbability
 from progan_tf.training.loss_scale import LossScale
 
+NETWORKS = ("generator", "discriminator", "averaged")  # groups of variables that are weights of networks
+
 
 class Networks:
     """Generator, discriminator, averaged generator, the two optimisers, and what steers them.

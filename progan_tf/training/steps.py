@@ -16,6 +16,7 @@ from progan_tf.losses.critic import Discriminator
 from progan_tf.losses.loss import DiscriminatorLoss
 from progan_tf.training import noise
 from progan_tf.training.adam import SkippingAdam
+from progan_tf.training.freezing import learning_discriminator, learning_generator
 from progan_tf.training.loss_scale import LossScale, undo
 from progan_tf.training.state import Networks
 
@@ -60,6 +61,7 @@ class TrainStep:
     weights alone, which XLA may compile.
 
     Args:
+        workers: processes the replicas are spread over, each of which feeds its own an equal share of the batch.
         label_table: float32 [M, L], the labels of the training images, from which the generator's are drawn.
         value_range: largest pixel value on disk, 255 or 65535.
     """
@@ -75,6 +77,7 @@ class TrainStep:
         replicas: int,
         label_table: np.ndarray,
         value_range: float = 255.0,
+        workers: int = 1,
     ):
         self._networks, self._config = networks, config
         self._batch_size, self._replicas = batch_size, replicas
@@ -82,12 +85,14 @@ class TrainStep:
         self._fading = fading
         share, group = batch_size // replicas, config.network.stddev_group
         self._shares = shares(batch_size, replicas, group)
+        self._shares_of_worker = shares(batch_size // workers, replicas // workers, group)
         microbatch = min(int(at_resolution(config.training.microbatch, 2**level)) or share, share)
         self._microbatches = shares(share, share // microbatch, group)
         self.generator = networks.generator.model_at(level, fading, microbatch)
         self.discriminator = networks.discriminator.model_at(level, fading, microbatch)
-        self._g_variables = list(networks.generator.variables_used(level, fading).values())
-        self._d_variables = list(networks.discriminator.variables_used(level, fading).values())
+        g_used, d_used = (net.variables_used(level, fading) for net in (networks.generator, networks.discriminator))
+        self._g_variables = list(learning_generator(g_used, config, level).values())
+        self._d_variables = list(learning_discriminator(d_used, config, level, fading).values())
         # All levels up to this one: the averages of toRGB layers gone by go on towards them, as published.
         self._averages = list(
             zip(
@@ -110,13 +115,13 @@ class TrainStep:
         """Trains on this replica's share of a batch.
 
         Args:
-            images: [B, H, W, C], as on disk.
+            images: [B, H, W, C], as on disk: the share of the batch that this worker feeds.
             labels: [B, L].
             step: number of steps before this one.
         """
-        mine, drawn = self._mine(), self.draw(step)
-        reals = self.reals(tf.gather(images, mine), drawn.symmetries, alpha)
-        return self.update(reals, tf.gather(labels, mine), drawn, alpha)
+        here, drawn = self._share(self._shares_of_worker), self.draw(step)
+        reals = self.reals(tf.gather(images, here), drawn.symmetries, alpha)
+        return self.update(reals, tf.gather(labels, here), drawn, alpha)
 
     def draw(self, step: tf.Tensor) -> Noise:
         """This replica's share of the random numbers of a step."""
@@ -135,12 +140,13 @@ class TrainStep:
             d_augment=noise.uniform(seed, "d augment", step, augment_shape),
             g_augment=noise.uniform(seed, "g augment", step, augment_shape),
         )
-        mine = self._mine()
+        mine = self._share(self._shares)
         return Noise(*(tf.gather(values, mine) for values in whole))
 
-    def _mine(self) -> tf.Tensor:
-        """Which images of a batch this replica takes, int32 [N]."""
-        return tf.gather(tf.constant(self._shares), tf.distribute.get_replica_context().replica_id_in_sync_group)
+    def _share(self, table: np.ndarray) -> tf.Tensor:
+        """The row of a table, one a replica or one a replica of a worker, that is this replica's."""
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.gather(tf.constant(table), replica % len(table))
 
     def reals(self, images: tf.Tensor, symmetries: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
         """Images as they are to be learnt: in [-1, 1], some mirrored or turned, as coarse as the fade leaves them."""
@@ -276,7 +282,8 @@ def shares(batch_size: int, replicas: int, group_size: int) -> np.ndarray:
     """Which images of a batch each replica takes: int32 [replicas, batch_size / replicas].
 
     Images that form one minibatch-stddev group on one device (image n is in group n mod number of groups) stay together
-    and keep their order, so that the groups are the same on any number of replicas.
+    and keep their order, so that the groups are the same on any number of replicas. What several workers feed is one
+    batch of which each has its row of `shares(batch_size, workers, group size of the replicas)`.
     """
     group = min(group_size, batch_size // replicas)
     indices = np.arange(batch_size, dtype=np.int32).reshape(group, replicas, -1)

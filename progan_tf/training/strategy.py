@@ -6,22 +6,47 @@ import tensorflow as tf
 
 from progan_tf.config import Config
 from progan_tf.errors import InputError
+from progan_tf.training import cluster, meeting
 
-NAMES = ("auto", "one", "mirrored")
+NAMES = ("auto", "one", "mirrored", "multi_worker", "tpu")
 
 
-def make(name: str) -> tf.distribute.Strategy:
-    """The strategy of a name: `one` device, all GPUs `mirrored` (or all logical CPUs where there is none), or `auto`.
+def make(name: str, tpu: str = "local") -> tf.distribute.Strategy:
+    """The strategy of a name.
 
-    Raises InputError where there is no such strategy.
+    `one` device; all GPUs `mirrored`, or all logical CPUs where there is none; `auto`, which is one of these two;
+    `multi_worker`, all devices of all machines that TF_CONFIG names, for which it waits; `tpu`, all cores of the TPU
+    named `tpu`, or of the one in this machine, `local`. The last two must be made before TensorFlow computes anything.
+
+    Raises:
+        InputError: there is no such strategy, no cluster or no TPU.
+        Stopped: not all of the machines came.
     """
     if name not in NAMES:
         raise InputError(f"no strategy {name!r}; there are {', '.join(NAMES)}")
+    if name == "multi_worker":
+        return _multi_worker()
+    if name == "tpu":
+        return _tpu(tpu)
     gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
+
+
+def _multi_worker() -> tf.distribute.Strategy:
+    meeting.meet(cluster.from_environment())
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _tpu(name: str) -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(name)
+    except (tf.errors.OpError, ValueError, OSError, RuntimeError) as error:
+        fault = " ".join(str(error).split())[:200]
+        raise InputError(f"no TPU {name!r} ({fault}); give --tpu the name of one that this machine reaches") from error
+    return tf.distribute.TPUStrategy(resolver)
 
 
 def kind(strategy: tf.distribute.Strategy) -> str:

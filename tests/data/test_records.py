@@ -193,7 +193,7 @@ def test_scan_finds_a_flipped_bit(tmp_path, index, byte):
     assert [record.index for record in bad] == [index]
     assert sorted(run.first + i for run in good for i in range(run.count)) == [i for i in range(5) if i != index]
     assert all(run.offset == offsets[run.first] for run in good)
-    columns = zip(*((run.file, run.offset, run.count, run.first) for run in good), strict=True)
+    columns = zip(*((run.file, run.offset, run.skipped, run.count, run.first) for run in good), strict=True)
     files, *numbers = map(list, columns)
     runs = tf.data.Dataset.from_tensor_slices((files, *(np.int64(column) for column in numbers)))
     expected = [(serialized[i], i) for i in range(5) if i != index]

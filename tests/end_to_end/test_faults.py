@@ -14,12 +14,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import tensorflow as tf
 
 from progan_tf.training import checkpoints, run_directory
-from tests import datasets
+from tests import datasets, runs
 
 PROJECT = Path(__file__).parents[2]
 SETTINGS = {
@@ -52,16 +50,8 @@ def train(*arguments: str, module: str = "experiments.train") -> subprocess.Comp
 
 def outcome(run_dir: Path) -> dict[str, object]:
     """All of a finished run that does not depend on the clock: weights to the bit, the log, the pictures."""
-    newest = checkpoints.newest_whole(run_dir / "checkpoints")
-    reader = tf.train.load_checkpoint(str(newest / "weights"))
-    weights = {name: np.asarray(reader.get_tensor(name)).tobytes() for name in reader.get_variable_to_shape_map()}
-    clocked = ("second", "memory", "gpu", "sec_", "_sec")
-    lines = [
-        {key: value for key, value in line.items() if not any(word in key for word in clocked)}
-        for line in run_directory.read_metrics(run_dir)
-    ]
     pictures = {path.name: path.read_bytes() for path in (run_dir / "samples").iterdir()}
-    return {"weights": weights, "lines": lines, "pictures": pictures}
+    return {"weights": runs.weights(run_dir), "lines": runs.timeless(run_dir), "pictures": pictures}
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +85,7 @@ def kill_once_at(data_dir: Path, run_dir: Path, images: int) -> None:
 
 @pytest.mark.parametrize(
     ("moment", "stage"),
-    [(640, (2, False)), (1600, (3, True)), ("save:2", (2, False)), ("phase:2", (2, False))],
+    [(640, (2, False)), (1600, (3, True)), ("save:3", (2, False)), ("phase:2", (2, False))],
     ids=["stable", "fade", "mid-save", "phase boundary"],
 )
 def test_a_run_that_was_killed_ends_in_the_bits_of_one_that_was_not(data_dir, undisturbed, tmp_path, moment, stage):
@@ -117,9 +107,9 @@ def test_a_run_that_was_killed_ends_in_the_bits_of_one_that_was_not(data_dir, un
 @pytest.mark.chaos
 def test_thirty_kills_at_random_moments(data_dir, undisturbed, tmp_path, capsys):
     """Runs are started and killed again and again; each that comes to its end must end like the undisturbed one."""
-    rng, kills, runs = random.Random(0), 0, 0
+    rng, kills, number = random.Random(0), 0, 0
     while kills < KILLS:
-        run_dir = tmp_path / f"run_{runs}"
+        run_dir = tmp_path / f"run_{number}"
         while True:
             words = [sys.executable, "-m", "experiments.train", *flags(data_dir, run_dir)]
             started = time.monotonic()
@@ -134,18 +124,20 @@ def test_thirty_kills_at_random_moments(data_dir, undisturbed, tmp_path, capsys)
             kills += 1
             with capsys.disabled():
                 seconds = time.monotonic() - started
-                print(f"kill {kills:2} after {seconds:4.1f} s of run {runs}, newest checkpoint in {stage_of(run_dir)}")
+                print(
+                    f"kill {kills:2} after {seconds:4.1f} s of run {number}, newest checkpoint in {stage_of(run_dir)}"
+                )
         assert outcome(run_dir) == undisturbed
-        runs += 1
+        number += 1
     with capsys.disabled():
-        print(f"{kills} kills over {runs} runs; every run ended in the bits of the undisturbed one")
+        print(f"{kills} kills over {number} runs; every run ended in the bits of the undisturbed one")
 
 
 @pytest.fixture(scope="module")
 def killed(data_dir, tmp_path_factory) -> Path:
     """A run with two checkpoints and more to learn."""
     run_dir = tmp_path_factory.mktemp("runs") / "killed"
-    died = train("save:3", *flags(data_dir, run_dir), module="tests.end_to_end.killed_at")
+    died = train("save:4", *flags(data_dir, run_dir), module="tests.end_to_end.killed_at")
     assert died.returncode == -signal.SIGKILL, died.stderr
     return run_dir
 

@@ -7,13 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
 from progan_tf.training import checkpoints, run_directory
-from tests import datasets
+from tests import datasets, runs
 
 SETTINGS = {
     "network.latent_size": 8,
@@ -53,16 +52,6 @@ def images_seen(run_dir: Path) -> int:
     return checkpoints.load_progress(checkpoints.newest_whole(run_dir / "checkpoints")).images
 
 
-def weights(run_dir: Path) -> dict[str, bytes]:
-    reader = tf.train.load_checkpoint(str(checkpoints.newest_whole(run_dir / "checkpoints") / "weights"))
-    return {name: np.asarray(reader.get_tensor(name)).tobytes() for name in reader.get_variable_to_shape_map()}
-
-
-def timeless(run_dir: Path) -> list[dict]:
-    lines = run_directory.read_metrics(run_dir)
-    return [{key: value for key, value in line.items() if "second" not in key} for line in lines]
-
-
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory) -> Path:
     return datasets.write(tmp_path_factory.mktemp("data") / "small", datasets.landscape(64, 8), shards=2)
@@ -80,9 +69,9 @@ def test_a_run_leaves_all_that_it_should(undisturbed):
     run_dir, output = undisturbed
     names = {path.name for path in run_dir.iterdir()}
     assert names == {
-        "config.json", "checkpoints", "metrics.jsonl", "tensorboard", "samples", "log.txt", "learning_curve.png"
+        "config.json", "checkpoints", "metrics.jsonl", "tensorboard", "samples", "log.txt", "learning_curve.png", "lock"
     }  # fmt: skip
-    ticks = timeless(run_dir)
+    ticks = runs.timeless(run_dir)
     assert [line["tick"] for line in ticks] == list(range(len(ticks))) and ticks[-1]["images"] == 3200
     assert {line["resolution"] for line in ticks} == {4, 8}
     assert sum(0 < line["alpha"] < 1 for line in ticks) >= 5
@@ -94,7 +83,15 @@ def test_a_run_leaves_all_that_it_should(undisturbed):
     assert len(list(run_dir.glob("tensorboard/plugins/profile/*/*.xplane.pb"))) == 1
     events = [path for path in (run_dir / "tensorboard").iterdir() if "tfevents" in path.name]
     tags = {value.tag for event in tf.compat.v1.train.summary_iterator(str(events[0])) for value in event.summary.value}
-    assert {"Loss/D/loss", "Loss/G/loss", "Progress/kimg", "Timing/images_per_second", "Samples"} <= tags
+    assert {
+        "Loss/D/loss", "Loss/G/loss", "Loss/scores/real", "Loss/scores/fake", "Progress/kimg", "Progress/lod",
+        "Timing/sec_per_tick", "Timing/sec_per_kimg", "Timing/total_sec", "Resources/cpu_mem_gb",
+        "Resources/peak_gpu_mem_gb", "Watch/ms_ssim", "Watch/recall", "Samples",
+    } <= tags  # fmt: skip
+    assert all(0 < line["watch"]["ms_ssim_real"] < 1 for line in ticks)
+    for line in run_directory.read_metrics(run_dir):
+        assert line["seconds_per_kimg"] == pytest.approx(1000 / line["images_per_second"], rel=1e-3)
+        assert 0.1 < line["cpu_memory_gb"] < 100 and line["seconds_left"] >= 0
 
 
 def test_terminated_then_killed_in_a_fade_and_resumed_ends_in_the_same_bits(data_dir, undisturbed, tmp_path):
@@ -123,8 +120,8 @@ def test_terminated_then_killed_in_a_fade_and_resumed_ends_in_the_same_bits(data
     finished = subprocess.run(command(data_dir, run_dir), capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     assert "resumed at" in finished.stdout
-    assert weights(run_dir) == weights(undisturbed[0])
-    assert timeless(run_dir) == timeless(undisturbed[0])
+    assert runs.weights(run_dir) == runs.weights(undisturbed[0])
+    assert runs.timeless(run_dir) == runs.timeless(undisturbed[0])
 
 
 def test_a_start_without_preset_takes_the_run_up_as_it_is(data_dir, undisturbed):
@@ -145,15 +142,17 @@ def test_a_start_without_preset_takes_the_run_up_as_it_is(data_dir, undisturbed)
         (["--set=schedule.batch_size=6"], "schedule.batch_size is 6 at resolution 4"),
         (["--data_dir=/nowhere"], "no dataset at /nowhere"),
         (["--strategy=seven"], "strategy"),
+        (["--strategy=multi_worker"], "TF_CONFIG does not say who trains together: it is not set"),
+        (["--strategy=tpu"], "no TPU 'local'"),
         (["--colour=blue"], "colour"),
         (["stray"], "unexpected stray"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(data_dir, undisturbed, extra, complaint):
     run_dir, _ = undisturbed
-    before = weights(run_dir)
+    before = runs.weights(run_dir)
     finished = subprocess.run(command(data_dir, run_dir, *extra), capture_output=True, text=True, check=False)
     assert finished.returncode == 2
     assert complaint in finished.stderr
     assert len(finished.stderr.splitlines()) == 1, finished.stderr
-    assert weights(run_dir) == before
+    assert runs.weights(run_dir) == before

@@ -24,7 +24,7 @@ from progan_tf.export.saved_model import Exported
 from progan_tf.export.seeds import latents_of
 from progan_tf.networks.generator import Generator
 from progan_tf.training import run_directory
-from progan_tf.training.progress import Progress
+from progan_tf.training.progress import Progress, where_it_stands
 from tests import runs
 
 STANDALONE = """
@@ -140,9 +140,9 @@ def test_it_stands_where_the_run_stands(plain, rich):
 def test_a_stretch_that_nothing_was_learnt_of_does_not_count(tmp_path):
     runs.write(tmp_path / "run", images=1001)
     config = run_directory.read_config(tmp_path / "run")
-    assert saved_model.where_it_stands(config, Progress(images=1001, stage=(2, False))) == (2, 1.0)
-    assert saved_model.where_it_stands(config, Progress(images=2001, stage=(3, True))) == (3, 1.0)
-    assert saved_model.where_it_stands(config, Progress(images=1500, stage=(3, True))) == (3, 0.5)
+    assert where_it_stands(config, Progress(images=1001, stage=(2, False))) == (2, 1.0)
+    assert where_it_stands(config, Progress(images=2001, stage=(3, True))) == (3, 1.0)
+    assert where_it_stands(config, Progress(images=1500, stage=(3, True))) == (3, 0.5)
 
 
 def test_a_seed_is_one_image_whatever_the_batch(case):

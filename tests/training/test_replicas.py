@@ -39,7 +39,7 @@ def test_two_virtual_devices_agree_with_one(dataset, tmp_path, level, fading, la
     names = [name.removeprefix("one/") for name in result if name.startswith("one/") and "replicas" not in name]
     weights = [name for name in names if name.startswith(("generator", "discriminator", "averaged"))]
     assert len(weights) == 38
-    assert (result["one/metrics/augment_p"][-1] != 0.5) == bool(labels)  # adjusted twice, where ADA is in use
+    assert (result["one/metrics/augment_p"][-1] != 0.5) == bool(fading)  # adjusted twice, where ADA is in use
     for name in [*weights, *(name for name in names if name.startswith(("metrics", "augment")))]:
         np.testing.assert_allclose(
             result[f"mirrored/{name}"], result[f"one/{name}"], rtol=1e-5, atol=1e-5, err_msg=name
@@ -83,3 +83,16 @@ def test_replicas_share_a_batch_by_whole_groups(batch, replicas, group):
             mates = [image for at, image in enumerate(replica) if at % (share // size) == position % (share // size)]
             assert len({image % (batch // size) for image in mates}) == 1
     assert list(shares(batch, 1, group)[0]) == list(range(batch))
+
+
+@pytest.mark.parametrize(
+    ("batch", "workers", "local", "group"), [(16, 2, 2, 4), (48, 3, 2, 4), (32, 2, 4, 4), (12, 2, 1, 3)]
+)
+def test_a_replica_finds_its_images_in_what_its_worker_feeds(batch, workers, local, group):
+    """Replica r of the whole batch is replica r mod `local` of its worker's share of it."""
+    whole = shares(batch, workers * local, group)
+    fed = shares(batch, workers, min(group, batch // (workers * local)))
+    assert (fed == np.sort(whole.reshape(workers, -1))).all()
+    for worker in range(workers):
+        found = fed[worker][shares(batch // workers, local, group)]
+        assert (found == whole[worker * local : (worker + 1) * local]).all()

@@ -29,7 +29,7 @@ def make(level: int, fading: bool, policy: str = "none", **settings) -> tuple[Ne
     config = dataclasses.replace(
         CONFIG,
         loss=LossConfig(**AUGMENTED.get(policy, {})),
-        augmentation=AugmentationConfig("all", policy),
+        augmentation=AugmentationConfig("mirror", policy),
         training=dataclasses.replace(CONFIG.training, **settings),
     )
     networks = Networks(config)

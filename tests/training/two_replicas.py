@@ -25,8 +25,8 @@ dataset = pipeline.open_dataset(folder)
 config = trainer.resolve(
     Config(
         network=NetworkConfig(latent_size=8, fmap_base=64, fmap_max=8),
-        loss=LossConfig("logistic_r1", conditioning="projection") if labels else LossConfig(),
-        augmentation=AugmentationConfig("all", "ada" if labels else "diffaugment", ada_kimg=2.0),
+        loss=LossConfig("logistic_r1", conditioning="projection") if fading else LossConfig(),
+        augmentation=AugmentationConfig("all", "ada" if fading else "diffaugment", ada_kimg=2.0),
         training=TrainingConfig(use_labels=bool(labels), shuffle_mb=1, microbatch={4: microbatch}, xla=xla),
     ),
     dataset,
