@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 IMAGES ?=
 OUTPUT ?= demo
 
-.PHONY: demo evaluate-demo inception test test-slow lint format lock venv clean
+.PHONY: demo evaluate-demo inception test test-slow chaos lint format lock venv clean
 
 demo: venv
 	$(RUN) -m experiments.demo --output=$(OUTPUT) $(if $(IMAGES),--images="$(IMAGES)")
@@ -27,6 +27,10 @@ test: venv
 
 test-slow: venv
 	$(RUN) -m pytest -n 2 --dist loadscope -m slow
+
+# Kills a training run thirty times at random moments.
+chaos: venv
+	$(RUN) -m pytest -m chaos tests/end_to_end/test_faults.py
 
 lint: venv
 	$(RUN) -m ruff check .

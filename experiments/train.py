@@ -16,7 +16,7 @@ from absl import flags
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from data_prep import command_line
+from data_prep import command_line, disk
 from data_prep.quietly import import_tensorflow
 from progan_tf import config as configs
 from progan_tf import presets
@@ -51,6 +51,19 @@ _STRATEGY = flags.DEFINE_enum(
     ["auto", "one", "mirrored"],
     "Devices: one, all of the machine (mirrored), or what is there (auto).",
 )
+_PRECISION = flags.DEFINE_enum(
+    "precision", None, ["auto", "float32", "mixed_bfloat16", "mixed_float16"],
+    "What hidden layers compute in, auto being what suits the device; short for training.precision.",
+)  # fmt: skip
+_XLA = flags.DEFINE_enum(
+    "xla", None, ["auto", "on", "off"], "Whether XLA compiles the networks; short for training.xla."
+)
+_MICROBATCH = flags.DEFINE_string(
+    "microbatch",
+    None,
+    "Images a device computes at once, the gradients of which are added up, for less memory; short for "
+    "training.microbatch.",
+)
 _SPLIT = flags.DEFINE_string("split", "train", "Split of the dataset to train on.")
 _EVAL_EVERY_KIMG = flags.DEFINE_float(
     "eval_every_kimg", None, "Run metrics every so many thousand images, 0 is never; short for evaluation.every_kimg."
@@ -75,7 +88,9 @@ def main() -> None:
     config = trainer.resolve(config, dataset)
     actions = _actions(run_dir, config, dataset, metrics)
     with Console(config, run_dir / "log.txt") as console:
-        progress = trainer.train(config, dataset, run_dir, strategy.make(_STRATEGY.value), actions, console.heartbeat)
+        devices = strategy.make(_STRATEGY.value)
+        with disk.explained(str(run_dir)):
+            progress = trainer.train(config, dataset, run_dir, devices, actions, console.heartbeat)
     print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
     print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
 
@@ -166,7 +181,13 @@ def _config(run_dir: Path) -> Config:
         config = run_directory.read_config(run_dir)
     else:
         config = presets.preset(_PRESET.value or "satellite_256")
-    short = {"evaluation.every_kimg": _EVAL_EVERY_KIMG.value, "evaluation.metrics": _EVAL_METRICS.value}
+    short = {
+        "training.precision": _PRECISION.value,
+        "training.xla": _XLA.value,
+        "training.microbatch": _MICROBATCH.value,
+        "evaluation.every_kimg": _EVAL_EVERY_KIMG.value,
+        "evaluation.metrics": _EVAL_METRICS.value,
+    }
     settings = [f"{name}={value}" for name, value in short.items() if value is not None]
     return configs.override(config, [*_SET.value, *settings])
 

@@ -22,6 +22,13 @@ def _require(condition: bool, name: str, value: Any, wanted: str) -> None:
         raise InputError(f"{name} is {value}; it must be {wanted}")
 
 
+def _require_by_resolution(name: str, values: ByResolution, least: float) -> None:
+    _require(4 in values, name, values, "a value from resolution 4 on, such as {4: ...}")
+    _require(min(values.values()) >= least, name, values, f"values of {least} or more")
+    powers = all(key >= 4 and key & (key - 1) == 0 for key in values)
+    _require(powers, name, values, "powers of two from 4 on as resolutions")
+
+
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:
     """Generator and discriminator; the defaults are the published network (Karras et al. 2018, appendix A)."""
@@ -112,15 +119,7 @@ class ScheduleConfig:
         _require(self.repeats >= 1, "schedule.repeats", self.repeats, "1 or more")
         _require(self.total_kimg > 0, "schedule.total_kimg", self.total_kimg, "more than 0")
         for name, least in (("stable_kimg", 0), ("fade_kimg", 0), ("batch_size", 1), ("learning_rate", 0)):
-            values = getattr(self, name)
-            _require(4 in values, f"schedule.{name}", values, "a value from resolution 4 on, such as {4: ...}")
-            _require(min(values.values()) >= least, f"schedule.{name}", values, f"values of {least} or more")
-            _require(
-                all(key >= 4 and key & (key - 1) == 0 for key in values),
-                f"schedule.{name}",
-                values,
-                "powers of two from 4 on as resolutions",
-            )
+            _require_by_resolution(f"schedule.{name}", getattr(self, name), least)
         whole = all(size % 1 == 0 for size in self.batch_size.values())
         _require(whole, "schedule.batch_size", self.batch_size, "whole numbers")
 
@@ -130,6 +129,9 @@ class TrainingConfig:
     """The loop around the steps."""
 
     seed: int = 0
+    precision: str = "float32"  # mixed_bfloat16, mixed_float16, or auto: what suits the device
+    xla: str = "off"  # whether XLA compiles the networks: on, off, or auto: what suits the device
+    microbatch: ByResolution = dataclasses.field(default_factory=lambda: {4: 0})  # images at once, 0: a replica's all
     use_labels: bool = False  # condition on the dataset's labels
     mirror: bool = False  # flip half of the reals left to right
     ema_decay: float = 0.999  # of the averaged generator, per step
@@ -154,6 +156,17 @@ class TrainingConfig:
         _require(self.on_error in ("raise", "skip"), "training.on_error", self.on_error, "raise or skip")
         _require(4 in self.tick_kimg, "training.tick_kimg", self.tick_kimg, "a value from resolution 4 on")
         _require(min(self.tick_kimg.values()) > 0, "training.tick_kimg", self.tick_kimg, "lengths over 0")
+
+        _require(
+            self.precision in ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+            "training.precision",
+            self.precision,
+            "auto, float32, mixed_bfloat16 or mixed_float16",
+        )
+        _require(self.xla in ("auto", "on", "off"), "training.xla", self.xla, "auto, on or off")
+        _require_by_resolution("training.microbatch", self.microbatch, 0)
+        whole = all(size % 1 == 0 for size in self.microbatch.values())
+        _require(whole, "training.microbatch", self.microbatch, "whole numbers")
 
     def ema_decay_at(self, batch_size: int) -> float:
         """Weight of the old average in one step of `batch_size` images."""

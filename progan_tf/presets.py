@@ -10,7 +10,7 @@ def _official(batch_size: ByResolution, learning_rate: ByResolution) -> Config:
     return Config(schedule=ScheduleConfig(batch_size=batch_size, learning_rate=learning_rate))
 
 
-_SATELLITE = TrainingConfig(mirror=True)
+_SATELLITE = TrainingConfig(mirror=True, precision="auto", xla="auto")
 
 PRESETS: dict[str, Config] = {
     # The published configurations, one device to eight; resolution and channels are the dataset's.

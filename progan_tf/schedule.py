@@ -99,6 +99,13 @@ def check(config: Config, replicas: int) -> None:
                 f"groups of network.stddev_group = {group} cannot share; set a multiple of {group * replicas} or "
                 f"another group size"
             )
+        microbatch = int(at_resolution(config.training.microbatch, resolution)) or batch // replicas
+        if microbatch < batch // replicas and (batch // replicas % microbatch or microbatch % group):
+            raise InputError(
+                f"training.microbatch is {microbatch} at resolution {resolution}, into which a replica's "
+                f"{batch // replicas} images cannot be split by whole groups of {group} (network.stddev_group); set a "
+                f"multiple of {group} that divides {batch // replicas}"
+            )
 
 
 def _images(kimg: dict[int, float], level: int) -> int:

@@ -162,7 +162,10 @@ def damage(dataset: Dataset, level: int) -> list[BadRecord]:
 
 
 def explain(dataset: Dataset, level: int, error: Exception) -> Exception:
-    """What an error while reading a level was: a RecordError naming the first damaged record, else the error itself."""
+    """What an error while reading a level was: an InputError naming what is gone or damaged, else the error itself."""
+    for path in dataset.paths(level):
+        if not tf.io.gfile.exists(path):
+            return InputError(f"{path} is gone; put it back or convert again, and run the same command again")
     for bad in damage(dataset, level):
         return RecordError(
             f"{bad.file}: record {bad.index} is damaged ({bad.reason}); convert again, or leave such records "

@@ -32,7 +32,8 @@ class EqualizedConv2D(_EqualizedConv2D):
     """Convolution of stride 1, same size. Input [N, H, W, C], output [N, H, W, filters]."""
 
     def call(self, x):
-        return self.add_bias(keras.ops.conv(x, self.scaled_kernel(), padding="same", data_format="channels_last"))
+        kernel = self.rounded(self.scaled_kernel())
+        return self.add_bias(keras.ops.conv(x, kernel, padding="same", data_format="channels_last"))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters)
@@ -46,7 +47,7 @@ class EqualizedUpConv2D(_EqualizedConv2D):
     """
 
     def call(self, x):
-        kernel = spread(self.scaled_kernel())
+        kernel = self.rounded(spread(self.scaled_kernel()))
         return self.add_bias(
             keras.ops.conv_transpose(x, kernel, strides=2, padding="same", data_format="channels_last")
         )
@@ -63,7 +64,7 @@ class EqualizedDownConv2D(_EqualizedConv2D):
     """Convolution and 2 x 2 mean in one. Input [N, 2H, 2W, C], output [N, H, W, filters]."""
 
     def call(self, x):
-        kernel = spread(self.scaled_kernel()) * 0.25
+        kernel = self.rounded(spread(self.scaled_kernel()) * 0.25)
         return self.add_bias(keras.ops.conv(x, kernel, strides=2, padding="same", data_format="channels_last"))
 
     def compute_output_shape(self, input_shape):

@@ -27,7 +27,7 @@ class EqualizedDense(Equalized):
         self.add_weights((inputs, math.prod(self.output_features)), fan_in=inputs, features=self.output_features[-1])
 
     def call(self, x):
-        x = keras.ops.matmul(x, self.scaled_kernel())
+        x = keras.ops.matmul(x, self.rounded(self.scaled_kernel()))
         return self.add_bias(keras.ops.reshape(x, (-1, *self.output_features)))
 
     def compute_output_shape(self, input_shape):

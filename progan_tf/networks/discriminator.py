@@ -11,10 +11,13 @@ from progan_tf.networks.growing import GrowingNetwork
 
 
 class Discriminator(GrowingNetwork):
-    """Images to scores and label logits (Karras et al. 2018, table 2; the published code's fused down-scaling)."""
+    """Images to scores and label logits (Karras et al. 2018, table 2; the published code's fused down-scaling).
 
-    def __init__(self, config: NetworkConfig, seed: int = 0, name: str = "discriminator"):
-        super().__init__(config, seed, name)
+    Under a mixed precision the statistics of the minibatch and the last layer, whose scores may be large, are float32.
+    """
+
+    def __init__(self, config: NetworkConfig, seed: int = 0, name: str = "discriminator", precision: str = "float32"):
+        super().__init__(config, seed, name, precision)
         width = config.width
         self.minibatch_stddev = MinibatchStddev(config.stddev_group, dtype="float32")
         self.from_rgb = {
@@ -34,7 +37,9 @@ class Discriminator(GrowingNetwork):
             self.blocks[level] = (conv, down)
         self.last_conv = self.add("4x4/conv", EqualizedConv2D, (4, 4, width(1) + 1), filters=width(1))
         self.last_dense = self.add("4x4/dense", EqualizedDense, (16 * width(1),), output_shape=(width(0),))
-        self.output = self.add("4x4/output", EqualizedDense, (width(0),), output_shape=(1 + config.labels,), gain=1.0)
+        self.output = self.add(
+            "4x4/output", EqualizedDense, (width(0),), output_shape=(1 + config.labels,), gain=1.0, precision="float32"
+        )
 
     def model_at(self, level: int, fading: bool = False, batch_size: int | None = None) -> keras.Model:
         """The discriminator grown to `level`, the newest level weighed by alpha where it is `fading` in.

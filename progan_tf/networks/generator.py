@@ -15,11 +15,13 @@ class Generator(GrowingNetwork):
     """Latents to images (Karras et al. 2018, table 2; the published code's fused up-scaling).
 
     Every hidden layer is followed by a leaky ReLU and then pixel norm; toRGB is linear, images are about in [-1, 1].
+    Under a mixed precision images are still float32, made by a float32 toRGB.
     """
 
-    def __init__(self, config: NetworkConfig, seed: int = 0, name: str = "generator"):
-        super().__init__(config, seed, name)
-        self.pixel_norm = PixelNorm(dtype="float32")
+    def __init__(self, config: NetworkConfig, seed: int = 0, name: str = "generator", precision: str = "float32"):
+        super().__init__(config, seed, name, precision)
+        self.latent_norm = PixelNorm(dtype="float32")
+        self.pixel_norm = PixelNorm(dtype=precision)
         width = config.width
         inputs = config.latent_size + config.labels
         # A quarter of the usual gain, as published.
@@ -36,7 +38,7 @@ class Generator(GrowingNetwork):
         self.to_rgb = {
             level: self.add(
                 f"{2**level}x{2**level}/to_rgb", EqualizedConv2D, (2**level, 2**level, width(level - 1)),
-                filters=config.channels, kernel_size=1, gain=1.0,
+                filters=config.channels, kernel_size=1, gain=1.0, precision="float32",
             )
             for level in self.blocks
         }  # fmt: skip
@@ -52,7 +54,7 @@ class Generator(GrowingNetwork):
         alpha = keras.Input(batch_shape=(), dtype="float32", name="alpha")
 
         # Labels are normalised together with the latents, as published.
-        x = self.pixel_norm(ops.concatenate([latents, labels], axis=-1))
+        x = self.latent_norm(ops.concatenate([latents, labels], axis=-1))
         for current in range(2, level + 1):
             previous = x
             for layer in self.blocks[current]:

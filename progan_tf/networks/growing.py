@@ -12,18 +12,29 @@ class GrowingNetwork:
     """Layers by name (`8x8/conv`), each built at once, so that a run has one set of variables whatever its level.
 
     Initial weights depend on the seed, the network's name and the layer's name alone.
+
+    Args:
+        precision: float32, mixed_bfloat16 or mixed_float16 of hidden layers; weights are float32 in any.
     """
 
-    def __init__(self, config: NetworkConfig, seed: int, name: str):
+    def __init__(self, config: NetworkConfig, seed: int, name: str, precision: str = "float32"):
         self.config = config
         self.name = name
+        self.precision = precision
         self.layers: dict[str, keras.Layer] = {}
         self._seed = seed
 
-    def add(self, name: str, layer_class: type[keras.Layer], input_shape: tuple[int, ...], **kwargs: Any):
+    def add(
+        self,
+        name: str,
+        layer_class: type[keras.Layer],
+        input_shape: tuple[int, ...],
+        precision: str | None = None,
+        **kwargs: Any,
+    ):
         """Makes, builds and keeps a layer; `input_shape` is without the batch dimension."""
         seed = zlib.crc32(f"{self._seed}/{self.name}/{name}".encode())
-        layer = layer_class(seed=seed, name=name.replace("/", "_"), dtype="float32", **kwargs)
+        layer = layer_class(seed=seed, name=name.replace("/", "_"), dtype=precision or self.precision, **kwargs)
         layer.build((None, *input_shape))
         self.layers[name] = layer
         return layer

@@ -11,7 +11,14 @@ from progan_tf.errors import InputError
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 # Settings that change nothing of what was learnt so far: a run goes on with new ones.
-_FREE = ("schedule.total_kimg", "training.checkpoint_minutes", "training.keep_checkpoints")
+_FREE = (
+    "schedule.total_kimg",
+    "training.checkpoint_minutes",
+    "training.keep_checkpoints",
+    "training.microbatch",
+    "training.precision",
+    "training.xla",
+)
 
 
 def open_run(run_dir: Path, config: Config, data: dict[str, Any]) -> None:

@@ -6,20 +6,22 @@ from progan_tf.config import Config
 from progan_tf.networks.discriminator import Discriminator
 from progan_tf.networks.generator import Generator
 from progan_tf.training.adam import SkippingAdam
+from progan_tf.training.loss_scale import LossScale
 
 
 class Networks:
     """Generator, discriminator, averaged generator and the two optimisers. Make it inside a strategy's scope."""
 
     def __init__(self, config: Config):
-        seed = config.training.seed
-        self.generator = Generator(config.network, seed)
-        self.discriminator = Discriminator(config.network, seed)
+        seed, precision = config.training.seed, config.training.precision
+        self.generator = Generator(config.network, seed, precision=precision)
+        self.discriminator = Discriminator(config.network, seed, precision=precision)
         self.averaged = Generator(config.network, seed)
         self.g_optimizer = SkippingAdam(config.optimizer, name="g_adam")
         self.d_optimizer = SkippingAdam(config.optimizer, name="d_adam")
         self.g_optimizer.build(list(self.generator.variables.values()))
         self.d_optimizer.build(list(self.discriminator.variables.values()))
+        self.g_loss_scale, self.d_loss_scale = LossScale("g_loss_scale"), LossScale("d_loss_scale")
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
@@ -31,9 +33,10 @@ class Networks:
             "g_optimizer": self.g_optimizer.named_state(self.generator.variables),
             "d_optimizer": self.d_optimizer.named_state(self.discriminator.variables),
         }
-        return {
+        named = {
             f"{group}/{name}": variable.value for group, found in groups.items() for name, variable in found.items()
         }
+        return named | {"g_loss_scale": self.g_loss_scale.log2, "d_loss_scale": self.d_loss_scale.log2}
 
     def reset_optimizers(self) -> None:
         """Forgets all moments and step counters."""

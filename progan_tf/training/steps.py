@@ -1,15 +1,18 @@
 """One training step: discriminator, averaged generator, generator, in the published order."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from progan_tf.config import Config
+from progan_tf.config import Config, at_resolution
 from progan_tf.layers.resampling import blend, downscale, upscale
-from progan_tf.losses import WassersteinGP
+from progan_tf.losses import Discriminator, DiscriminatorLoss, WassersteinGP
 from progan_tf.training import noise
+from progan_tf.training.adam import SkippingAdam
+from progan_tf.training.loss_scale import LossScale, undo
 from progan_tf.training.state import Networks
 
 
@@ -39,7 +42,11 @@ class TrainStep:
     """The step of one graph: `level`, `fading` or stable, `batch_size` images over `replicas` replicas.
 
     It runs in a replica context of tf.distribute. Random numbers are drawn for the whole batch and shared out, so that
-    any number of replicas computes the same step.
+    any number of replicas computes the same step. A replica's share may be taken a microbatch at a time, by whole
+    minibatch-stddev groups, with the gradients added up: the same gradients in less memory.
+
+    All arithmetic on whole networks lies in `d_gradients` and `g_gradients`, functions of their arguments and the
+    weights alone, which XLA may compile.
 
     Args:
         label_table: float32 [M, L], the labels of the training images, from which the generator's are drawn.
@@ -62,10 +69,12 @@ class TrainStep:
         self._batch_size, self._replicas = batch_size, replicas
         self._label_table, self._value_range = label_table, value_range
         self._fading = fading
-        share = batch_size // replicas
-        self._shares = shares(batch_size, replicas, config.network.stddev_group)
-        self.generator = networks.generator.model_at(level, fading, share)
-        self.discriminator = networks.discriminator.model_at(level, fading, share)
+        share, group = batch_size // replicas, config.network.stddev_group
+        self._shares = shares(batch_size, replicas, group)
+        microbatch = min(int(at_resolution(config.training.microbatch, 2**level)) or share, share)
+        self._microbatches = shares(share, share // microbatch, group)
+        self.generator = networks.generator.model_at(level, fading, microbatch)
+        self.discriminator = networks.discriminator.model_at(level, fading, microbatch)
         self._g_variables = list(networks.generator.variables_used(level, fading).values())
         self._d_variables = list(networks.discriminator.variables_used(level, fading).values())
         # All levels up to this one: the averages of toRGB layers gone by go on towards them, as published.
@@ -80,6 +89,9 @@ class TrainStep:
         self.loss = WassersteinGP(config.loss)
         levels_to_come = config.network.final_level - level
         self._norm_scale = 2.0**-levels_to_come if config.loss.penalty_scale == "official" else 1.0
+        self._scaled = config.training.precision == "mixed_float16"
+        compiled = tf.function(jit_compile=True) if config.training.xla == "on" else lambda function: function
+        self._d_gradients, self._g_gradients = compiled(self.d_gradients), compiled(self.g_gradients)
 
     def __call__(self, images: tf.Tensor, labels: tf.Tensor, step: tf.Tensor, alpha: tf.Tensor) -> StepMetrics:
         """Trains on this replica's share of a batch.
@@ -123,35 +135,107 @@ class TrainStep:
 
     def update(self, reals: tf.Tensor, labels: tf.Tensor, drawn: Noise, alpha: tf.Tensor) -> StepMetrics:
         """The step itself, on reals [N, H, W, C] in [-1, 1]."""
+        networks, images = self._networks, (reals, labels, drawn)
+        unseen = tf.zeros(len(reals))
 
-        def discriminate(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return self.discriminator([images, alpha])
-
-        fakes = self.generator([drawn.d_latents, labels, alpha])
-        with tf.GradientTape() as tape:
-            d = self.loss.d_loss(discriminate, reals, fakes, labels, drawn.mix, self._norm_scale)
-            d_mean = tf.reduce_sum(d.loss) / self._batch_size
-        d_learnt = self._learn(self._networks.d_optimizer, tape, d_mean, self._d_variables)
+        nothing = DiscriminatorLoss(*[unseen] * len(DiscriminatorLoss._fields))
+        factor = self._factor(networks.d_loss_scale)
+        gradients, d = self._in_microbatches(self._d_gradients, self._d_variables, images, alpha, factor, nothing)
+        d_skipped = self._learn(networks.d_optimizer, networks.d_loss_scale, gradients, self._d_variables, d.loss)
 
         self._average()
 
+        factor = self._factor(networks.g_loss_scale)
+        gradients, g_loss = self._in_microbatches(self._g_gradients, self._g_variables, images, alpha, factor, unseen)
+        g_skipped = self._learn(networks.g_optimizer, networks.g_loss_scale, gradients, self._g_variables, g_loss)
+
+        return StepMetrics(d.loss, g_loss, d.real_score, d.fake_score, d.gradient_norm, d_skipped, g_skipped)
+
+    def d_gradients(
+        self, reals: tf.Tensor, labels: tf.Tensor, drawn: Noise, alpha: tf.Tensor, factor: tf.Tensor
+    ) -> tuple[list[tf.Tensor], DiscriminatorLoss]:
+        """What a microbatch adds to the gradients of the discriminator's mean loss, and the losses, per image.
+
+        `factor` multiplies the loss while it is differentiated.
+        """
+        fakes = self.generator([drawn.d_latents, labels, alpha])
+        with tf.GradientTape() as tape:
+            d = self.loss.d_loss(self._discriminate(alpha), reals, fakes, labels, drawn.mix, self._norm_scale)
+            scaled = tf.reduce_sum(d.loss) * (factor / self._batch_size)
+        return self._gradients(tape, scaled, self._d_variables, factor), d
+
+    def g_gradients(
+        self, reals: tf.Tensor, labels: tf.Tensor, drawn: Noise, alpha: tf.Tensor, factor: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """The same of the generator: gradients, and losses float32 [N]."""
         with tf.GradientTape() as tape:
             fakes = self.generator([drawn.g_latents, drawn.g_labels, alpha])
-            g_loss = self.loss.g_loss(discriminate, fakes, drawn.g_labels)
-            g_mean = tf.reduce_sum(g_loss) / self._batch_size
-        g_learnt = self._learn(self._networks.g_optimizer, tape, g_mean, self._g_variables)
+            g_loss = self.loss.g_loss(self._discriminate(alpha), fakes, drawn.g_labels)
+            scaled = tf.reduce_sum(g_loss) * (factor / self._batch_size)
+        return self._gradients(tape, scaled, self._g_variables, factor), g_loss
 
-        skipped = (1.0 - tf.cast(learnt, tf.float32) for learnt in (d_learnt, g_learnt))
-        return StepMetrics(d.loss, g_loss, d.real_score, d.fake_score, d.gradient_norm, *skipped)
+    def _discriminate(self, alpha: tf.Tensor) -> Discriminator:
+        return lambda images: self.discriminator([images, alpha])
 
-    def _learn(self, optimizer, tape: tf.GradientTape, loss: tf.Tensor, variables: list[keras.Variable]) -> tf.Tensor:
-        """One step of Adam, left out where the loss or a gradient of any replica is not finite. Returns which."""
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
+    def _gradients(
+        self, tape: tf.GradientTape, scaled: tf.Tensor, variables: list[keras.Variable], factor: tf.Tensor
+    ) -> list[tf.Tensor]:
+        gradients = tape.gradient(scaled, [variable.value for variable in variables])
+        return [undo(gradient, factor) for gradient in gradients] if self._scaled else gradients
+
+    def _factor(self, loss_scale: LossScale) -> tf.Tensor:
+        return loss_scale.factor() if self._scaled else tf.constant(1.0)
+
+    def _in_microbatches(
+        self,
+        gradients_of: Callable[..., tuple[list[tf.Tensor], Any]],
+        variables: list[keras.Variable],
+        images: Any,
+        alpha: tf.Tensor,
+        factor: tf.Tensor,
+        figures: Any,
+    ) -> tuple[list[tf.Tensor], Any]:
+        """Gradients and per-image figures of a replica's share, all at once or a microbatch after the other.
+
+        `images` are arguments with a row an image, `figures` room for what is told of each.
+        """
+        if len(self._microbatches) == 1:
+            return gradients_of(*images, alpha, factor)
+        totals = [tf.zeros(variable.shape) for variable in variables]
+        for rows in tf.constant(self._microbatches):
+            # One at a time, or the memory that is to be saved is taken after all.
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+            part = tf.nest.map_structure(lambda values, rows=rows: tf.gather(values, rows), images)
+            gradients, seen = gradients_of(*part, alpha, factor)
+            totals = [total + gradient for total, gradient in zip(totals, gradients, strict=True)]
+            figures = tf.nest.map_structure(
+                lambda all_seen, values, rows=rows: tf.tensor_scatter_nd_update(all_seen, rows[:, None], values),
+                figures, seen,
+            )  # fmt: skip
+        return totals, figures
+
+    def _learn(
+        self,
+        optimizer: SkippingAdam,
+        loss_scale: LossScale,
+        gradients: list[tf.Tensor],
+        variables: list[keras.Variable],
+        loss: tf.Tensor,
+    ) -> tf.Tensor:
+        """One step of Adam, left out where the loss or a gradient of any replica is not finite.
+
+        Returns 1 where it was left out, float32 []; 0 where that was only because the factor of a scaled loss was too
+        large still.
+        """
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(values)) for values in (loss, *gradients)])
         faults = tf.distribute.get_replica_context().all_reduce("sum", 1.0 - tf.cast(finite, tf.float32))
         learnt = tf.equal(faults, 0.0)
         optimizer.apply_if(learnt, gradients, variables)
-        return learnt
+        if not self._scaled:
+            return 1.0 - tf.cast(learnt, tf.float32)
+        fault = tf.logical_not(tf.logical_or(learnt, loss_scale.searching()))
+        loss_scale.update(learnt)
+        return tf.cast(fault, tf.float32)
 
     def _average(self) -> None:
         """Moves the averaged generator towards the generator, which has not learnt in this step yet."""

@@ -16,6 +16,7 @@ from progan_tf.data.pipeline import Dataset
 from progan_tf.errors import Failed, InputError, Stopped
 from progan_tf.schedule import Phase
 from progan_tf.training import checkpoints, run_directory
+from progan_tf.training import strategy as strategies
 from progan_tf.training.loop import CompiledLoop
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
@@ -71,6 +72,7 @@ def train(
         Stopped: `should_stop` said so; a checkpoint was written.
         Failed: nothing could be learnt for 20 steps in a row.
     """
+    config = strategies.resolve(config, strategy)
     schedule.check(config, strategy.num_replicas_in_sync)
     run_directory.open_run(run_dir, config, dataset.identity())
     folder = run_dir / "checkpoints"

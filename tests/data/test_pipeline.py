@@ -431,6 +431,16 @@ def test_a_missing_level_is_an_input_error_that_tells_the_range(dataset, level):
         pipeline.batches(dataset, level, 4)
 
 
+def test_a_shard_that_goes_while_it_is_read_is_named(own_dataset):
+    read = pipeline.read(own_dataset, 3, 5, seed=0, shuffle_mb=1)
+    next(read)
+    gone = Path(own_dataset.paths(3)[2])
+    gone.unlink()
+    with pytest.raises(InputError, match=rf"{gone.name} is gone; put it back or convert again"):
+        for _ in range(3 * IMAGES):
+            next(read)
+
+
 def test_an_error_that_is_no_damage_stays_what_it_was(dataset):
     error = tf.errors.UnavailableError(None, None, "the disk is gone")
     assert pipeline.explain(dataset, 2, error) is error

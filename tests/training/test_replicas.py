@@ -30,9 +30,11 @@ def run(script: str, output: Path, *arguments: object) -> dict[str, np.ndarray]:
         return {name: file[name] for name in file.files}
 
 
-@pytest.mark.parametrize(("level", "fading", "labels"), [(2, 0, 0), (3, 1, 1)])
-def test_two_virtual_devices_agree_with_one(dataset, tmp_path, level, fading, labels):
-    result = run("two_replicas", tmp_path / "result.npz", dataset, level, fading, labels)
+@pytest.mark.parametrize(
+    ("level", "fading", "labels", "microbatch", "xla"), [(2, 0, 0, 0, "off"), (3, 1, 1, 0, "off"), (3, 0, 1, 4, "on")]
+)
+def test_two_virtual_devices_agree_with_one(dataset, tmp_path, level, fading, labels, microbatch, xla):
+    result = run("two_replicas", tmp_path / "result.npz", dataset, level, fading, labels, microbatch, xla)
     assert (result["one/replicas"], result["mirrored/replicas"]) == (1, 2)
     names = [name.removeprefix("one/") for name in result if name.startswith("one/") and "replicas" not in name]
     weights = [name for name in names if name.startswith(("generator", "discriminator", "averaged"))]

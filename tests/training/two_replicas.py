@@ -1,6 +1,6 @@
 """Trains ten steps on one device and on two virtual ones, and writes both results; run as a process of its own.
 
-Usage: two_replicas.py OUTPUT.npz DATASET LEVEL FADING LABELS
+Usage: two_replicas.py OUTPUT.npz DATASET LEVEL FADING LABELS MICROBATCH XLA
 """
 
 import sys
@@ -19,12 +19,15 @@ from progan_tf.training import strategy, trainer  # noqa: E402
 from progan_tf.training.loop import CompiledLoop  # noqa: E402
 from progan_tf.training.state import Networks  # noqa: E402
 
-output, folder, level, fading, labels = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
+output, folder, xla = sys.argv[1], sys.argv[2], sys.argv[7]
+level, fading, labels, microbatch = map(int, sys.argv[3:7])
 dataset = pipeline.open_dataset(folder)
 config = trainer.resolve(
     Config(
         network=NetworkConfig(latent_size=8, fmap_base=64, fmap_max=8),
-        training=TrainingConfig(mirror=True, use_labels=bool(labels), shuffle_mb=1),
+        training=TrainingConfig(
+            mirror=True, use_labels=bool(labels), shuffle_mb=1, microbatch={4: microbatch}, xla=xla
+        ),
     ),
     dataset,
 )
