@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from progan_tf.config import AugmentationConfig, Config, NetworkConfig, TrainingConfig
+from progan_tf.config import AugmentationConfig, Config, LossConfig, NetworkConfig, TrainingConfig
 from tests import datasets, workers
 
 STAGES = [(2, 0), (3, 1), (3, 0), (4, 1), (4, 0)]  # level, fading
 CONFIG = [
     Config(
         network=NetworkConfig(latent_size=8, fmap_base=64, fmap_max=8),
+        loss=LossConfig("logistic_r1" if labelled else "wgan_gp"),
         augmentation=AugmentationConfig("all", "ada" if labelled else "diffaugment", ada_kimg=2.0),
         training=TrainingConfig(use_labels=labelled, shuffle_mb=1),
     )
