@@ -136,16 +136,6 @@ def _init_from(run_dir: Path) -> str | None:
     return str(path if is_run or resumed else versions.find(path))
 
 
-def _init_from(run_dir: Path) -> str | None:
-    """What the run is to start from, the newest version of a model: its full path, wherever the command is started."""
-    if _INIT_FROM.value is None:
-        return None
-    path = Path(_INIT_FROM.value).resolve()
-    is_run = path.name == best.FOLDER or (path / run_directory.CONFIG).exists()
-    resumed = (run_dir / run_directory.CONFIG).exists()  # the model may have a newer version now, or be gone
-    return str(path if is_run or resumed else versions.find(path))
-
-
 def _metrics(config: Config) -> list["Metric"]:
     """What the averaged generator is evaluated by, nothing where that is off."""
     if not config.evaluation.every_kimg:

@@ -40,9 +40,9 @@ def leave(processes: list[subprocess.Popen], code: int, seconds: float = 60) -> 
     return told
 
 
-def wait_for_checkpoint(process: subprocess.Popen, run_dir: Path) -> None:
-    """Until a run that has logged its first tick has sealed it."""
-    while not checkpoints.newest_whole(run_dir / "checkpoints"):
+def wait_for_checkpoint(process: subprocess.Popen, run_dir: Path, images: int) -> None:
+    """Until a run has a checkpoint at `images` or later, which comes after the line in its log."""
+    while images_seen(run_dir) < images:
         assert process.poll() is None
         time.sleep(0.02)
 
@@ -51,7 +51,7 @@ def test_a_killed_worker_takes_the_others_along_and_all_go_on_from_the_last_chec
     run_dir = tmp_path / "run"
     pair = start(data_dir, run_dir)
     wait_for_images(pair[0], run_dir, 320)
-    wait_for_checkpoint(pair[0], run_dir)
+    wait_for_checkpoint(pair[0], run_dir, 320)
     pair[1].kill()
     [told] = leave(pair[:1], 75)
     assert len(told) == 1 and "lost worker 1 (127.0.0.1:" in told[0] and "goes on from the last checkpoint" in told[0]
@@ -109,7 +109,7 @@ def statistics(run_dir: Path, trained: bool = True) -> np.ndarray:
         assert checkpoints.restore_averaged(run_dir / "checkpoints", averaged).images == 9600
     latents = np.random.default_rng(0).standard_normal((512, config.network.latent_size), np.float32)
     model = averaged.model_at(config.network.final_level, False, len(latents))
-    images = model([latents, np.zeros((len(latents), 0), np.float32), 1.0]).numpy()
+    images = model([latents, np.zeros((len(latents), 0), np.float32), np.float32(1.0)]).numpy()
     means = images.mean(axis=(1, 2))
     steps = np.abs(np.diff(images, axis=1)).mean(axis=(0, 1, 2))
     return np.concatenate([means.mean(axis=0), images.std(axis=(0, 1, 2)), means.std(axis=0), steps])

@@ -14,7 +14,7 @@ STAGES = [(2, 0), (3, 1), (3, 0), (4, 1), (4, 0)]  # level, fading
 CONFIG = [
     Config(
         network=NetworkConfig(latent_size=8, fmap_base=64, fmap_max=8),
-        loss=LossConfig("logistic_r1" if labelled else "wgan_gp"),
+        loss=LossConfig("logistic_r1", conditioning="projection") if labelled else LossConfig(),
         augmentation=AugmentationConfig("all", "ada" if labelled else "diffaugment", ada_kimg=2.0),
         training=TrainingConfig(use_labels=labelled, shuffle_mb=1),
     )
