@@ -11,8 +11,8 @@ import pytest
 
 from progan_tf.networks.generator import Generator
 from progan_tf.training import checkpoints, lock, run_directory
-from tests import datasets, workers
-from tests.end_to_end.test_train import command, images_seen, timeless, wait_for_images, weights
+from tests import datasets, runs, workers
+from tests.end_to_end.test_train import command, images_seen, wait_for_images
 
 END = 3200  # images
 
@@ -84,8 +84,8 @@ def test_workers_lost_at_any_moment_end_where_undisturbed_ones_do(data_dir, tmp_
     told = leave(start(data_dir, run_dir), 0, seconds=240)
     assert told == [[], []]
     assert images_seen(run_dir) == END
-    assert weights(run_dir) == weights(undisturbed)
-    assert timeless(run_dir) == timeless(undisturbed)
+    assert runs.weights(run_dir) == runs.weights(undisturbed)
+    assert runs.timeless(run_dir) == runs.timeless(undisturbed)
 
 
 @pytest.mark.slow
