@@ -98,6 +98,7 @@ def test_level_ten_of_the_published_network(scenes, tmp_path, capsys):
     with capsys.disabled():
         rates = [line["images_per_second"] for line in stable]
         print(
-            f"\n{told}training: {max(peaks) / 1e9:.1f} GB at most ({estimated / 1e9:.1f} estimated), {1 / np.median(rates):.1f} s an image at 1024 px"
+            f"\n{told}training: {max(peaks) / 1e9:.1f} GB at most ({estimated / 1e9:.1f} estimated), "
+            f"{1 / np.median(rates):.1f} s an image at 1024 px"
         )
         print(f"generation: 2 images in {seconds:.1f} s, start-up included")
