@@ -1,11 +1,13 @@
 """Cuts one part of the input into tiles: decoded once, scaled, judged one by one, and laid aside for the shards.
 
-A part's tiles lie behind each other in one raw file of the work folder, its list beside it; the list appears last.
+A part's tiles lie behind each other in one raw file of the work folder, channels first as records have them, its list
+beside it; the list appears last.
 """
 
 import dataclasses
 import hashlib
 import json
+import operator
 import os
 import sys
 from collections.abc import Sequence
@@ -93,13 +95,13 @@ def cut(part: Part, source: Source, form: Form, rules: Rules, output: str) -> Cu
             unfit = {}
             try:
                 for tile in source.read(file, piece, form):
-                    pixels = _pixels(tile, rules)
-                    reason = _unfit(tile, pixels, rules)
+                    planes = _planes(tile, rules)
+                    reason = _unfit(tile, planes, rules)
                     if reason:
                         unfit[tile.key] = reason
                         continue
-                    spool.write(pixels.tobytes())
-                    tiles.append(_row(part.index, len(tiles), file, tile, pixels, rules))
+                    spool.write(planes.tobytes())
+                    tiles.append(_row(part.index, len(tiles), file, tile, planes, rules))
                 dropped |= unfit
             except UnusableFile as error:
                 rejected[file] = str(error)
@@ -123,37 +125,38 @@ def _list_path(output: str, part: int) -> str:
     return work_path(output, f"part-{part:06d}.json")
 
 
-def _pixels(tile: Tile, rules: Rules) -> np.ndarray:
-    """Pixels on disk: scaled, 0 where there is no data."""
+def _planes(tile: Tile, rules: Rules) -> np.ndarray:
+    """Pixels on disk [C, R, R]: scaled, 0 where there is no data."""
     scaled = rules.scaling.to_pixels(tile.pixels, rules.dtype) if rules.scaling else tile.pixels
-    pixels = np.ascontiguousarray(scaled, dtype=rules.dtype)
+    planes = np.ascontiguousarray(scaled.transpose(2, 0, 1), dtype=rules.dtype)
     if tile.valid is not None and not tile.valid.all():
-        pixels = np.where(tile.valid[..., None], pixels, pixels.dtype.type(0))
-    return pixels
+        planes = np.where(tile.valid, planes, planes.dtype.type(0))
+    return planes
 
 
-def _unfit(tile: Tile, pixels: np.ndarray, rules: Rules) -> str | None:
+def _unfit(tile: Tile, planes: np.ndarray, rules: Rules) -> str | None:
     if tile.valid is not None and not tile.valid.mean() >= rules.min_valid_fraction:
         return "nodata"
     if rules.min_std:
-        known = pixels[tile.valid] if tile.valid is not None else pixels.reshape(-1, pixels.shape[-1])
+        known = planes[:, tile.valid] if tile.valid is not None else planes.reshape(len(planes), -1)
         if (
-            not len(known)
-            or known.std(axis=0, dtype=np.float32).mean() < rules.min_std * np.iinfo(rules.dtype).max / 255
+            not known.size
+            or known.std(axis=1, dtype=np.float32).mean() < rules.min_std * np.iinfo(rules.dtype).max / 255
         ):
             return "flat"
     return None
 
 
-def _row(part: int, slot: int, file: str, tile: Tile, pixels: np.ndarray, rules: Rules) -> CutTile:
-    digest = hashlib.sha256(pixels).hexdigest()[:32]
-    looks = look.describe(pixels) if rules.hash_looks else None
+def _row(part: int, slot: int, file: str, tile: Tile, planes: np.ndarray, rules: Rules) -> CutTile:
+    digest = hashlib.sha256(planes).hexdigest()[:32]
+    looks = look.describe(planes.transpose(1, 2, 0)) if rules.hash_looks else None
     place = (tile.key, tile.scene, tile.row, tile.column, tile.label, tile.bounds, tile.crs)
     return CutTile(part, slot, file, *place, digest, looks)
 
 
 def _as_json(done: Cut) -> dict[str, Any]:
-    rows = [dataclasses.astuple(tile) for tile in done.tiles]
+    values = operator.attrgetter(*CutTile.__match_args__)  # dataclasses.astuple would copy all of them deeply
+    rows = list(map(values, done.tiles))
     return {"part": done.part, "tiles": rows, "dropped": done.dropped, "rejected": done.rejected}
 
 

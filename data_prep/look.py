@@ -1,7 +1,6 @@
 """How an image looks, in a few bytes: nearly the same for pictures a person would call the same."""
 
 import numpy as np
-from scipy import fft
 
 _SIDE, _KEPT = 32, 8
 _HASH_DIGITS = 16
@@ -14,6 +13,8 @@ def describe(image: np.ndarray) -> str | None:
     Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, section 3.2.1). Behind it are these
     frequencies but for the mean, a signed byte each, the strongest being 127. None: a surface without any shape.
     """
+    from scipy import fft  # takes longer to import than all else that a worker needs, and few hash looks
+
     side = min(_SIDE, len(image))
     pooled = len(image) // side
     rows = np.add.reduce(image.reshape(side, pooled, -1), axis=1, dtype=np.uint32)

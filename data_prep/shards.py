@@ -92,11 +92,11 @@ def _file_name(name: str, level: int, shard: Shard) -> str:
 
 
 def _image(planned: PlannedTile, layout: Layout) -> np.ndarray:
-    shape = (layout.resolution, layout.resolution, layout.channels)
+    shape = (layout.channels, layout.resolution, layout.resolution)
     size = int(np.prod(shape)) * np.dtype(layout.dtype).itemsize
     with files.open_file(cutting.raw_path(layout.output, planned.tile.part), "rb") as spool:
         spool.seek(planned.tile.slot * size)
-        return np.frombuffer(spool.read(size), layout.dtype).reshape(shape)
+        return np.frombuffer(spool.read(size), layout.dtype).reshape(shape).transpose(1, 2, 0)
 
 
 def _place(planned: PlannedTile) -> Place:

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from data_prep import files
 from data_prep.job import Job
-from data_prep.sources import IMAGE_SUFFIXES, inputs, squares
+from data_prep.sources import IMAGE_SUFFIXES, decoding, inputs, squares
 from data_prep.sources.file_grid import FileGrid, GridPlace, check_sizes, tiles_a_side
 from data_prep.sources.source import NO_MEMORY, Form, Listing, Survey, Tile, UnusableFile
 from progan_tf.data.bands import band_names, display_bands
@@ -72,7 +72,7 @@ class Folder:
     def read(self, file: str, part: int, form: Form) -> Iterator[Tile]:
         with self._opened(file) as image:
             label = self._label(file)
-            pixels = np.asarray(image.convert(_mode(form))).reshape(image.height, image.width, -1)
+            pixels = decoding.pixels(image, _mode(form))
             place = self._place(file, image)
             for row, column, square, whole in squares.squares(pixels, self.resolution, self.fit, self._step):
                 key = file if whole else f"{file}#{row}_{column}"
@@ -83,7 +83,7 @@ class Folder:
 
     def sample(self, file: str, every: int, form: Form) -> np.ndarray:
         with self._opened(file) as image:
-            pixels = np.asarray(image.convert(_mode(form))).reshape(image.height, image.width, -1)
+            pixels = decoding.pixels(image, _mode(form))
             return squares.thinned(pixels, every)
 
     @property

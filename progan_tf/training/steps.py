@@ -161,7 +161,7 @@ class TrainStep:
         """The step itself, on reals [N, H, W, C] in [-1, 1]."""
         networks, p = self._networks, self._networks.augment_p.value()
         images = (self._policy.apply(reals, drawn.real_augment, p), labels, drawn)
-        unseen = tf.zeros(len(reals))
+        unseen = tf.zeros(reals.shape[0])
 
         nothing = DiscriminatorLoss(*[unseen] * len(DiscriminatorLoss._fields))
         scalars = (alpha, p, self._factor(networks.d_loss_scale))

@@ -45,8 +45,8 @@ def cut(tmp_path: Path, source: Given, rules: Rules = PLAIN, form: Form = RGB) -
 
 def laid_aside(tmp_path: Path, done: Cut, dtype: str = "uint8", channels: int = 3) -> list[np.ndarray]:
     """Pixels of every tile of a cut, by its slot."""
-    raw = np.frombuffer(Path(cutting.raw_path(str(tmp_path), 7)).read_bytes(), dtype).reshape(-1, 8, 8, channels)
-    return [raw[tile.slot] for tile in done.tiles]
+    raw = np.frombuffer(Path(cutting.raw_path(str(tmp_path), 7)).read_bytes(), dtype).reshape(-1, channels, 8, 8)
+    return [raw[tile.slot].transpose(1, 2, 0) for tile in done.tiles]
 
 
 def test_tiles_lie_behind_each_other_with_digest_and_place(tmp_path):
@@ -61,7 +61,7 @@ def test_tiles_lie_behind_each_other_with_digest_and_place(tmp_path):
     )  # fmt: skip
     for tile, stored, given_tile in zip(done.tiles, laid_aside(tmp_path, done), (one, two), strict=True):
         np.testing.assert_array_equal(stored, given_tile.pixels)
-        assert hashlib.sha256(given_tile.pixels.tobytes()).hexdigest().startswith(tile.digest)
+        assert hashlib.sha256(given_tile.pixels.transpose(2, 0, 1).tobytes()).hexdigest().startswith(tile.digest)
         assert (len(tile.digest), tile.looks) == (32, None)
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +78,16 @@ def test_two_workers_agree_with_one_process_at_every_level(tmp_path, resolution,
             np.testing.assert_allclose(together[0][name], alone[name], rtol=1e-5, atol=1e-5, err_msg=name)
     for name, values in together[0].items():
         assert together[1][name].tobytes() == values.tobytes(), name
+
+
+@pytest.mark.slow
+def test_a_chief_that_is_busy_is_told_of_a_lost_worker():
+    chief, worker = workers.start(*[[sys.executable, "-m", "tests.training.busy_chief"]] * 2)
+    for process in (chief, worker):
+        assert any(line == "met\n" for line in process.stdout)
+    worker.kill()
+    killed = time.monotonic()
+    stdout, stderr = chief.communicate(timeout=90)
+    assert (chief.returncode, stdout) == (75, "")
+    assert len(stderr.splitlines()) == 1 and "lost worker 1 (127.0.0.1:" in stderr
+    assert time.monotonic() - killed < 40
