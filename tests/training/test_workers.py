@@ -89,5 +89,5 @@ def test_a_chief_that_is_busy_is_told_of_a_lost_worker():
     killed = time.monotonic()
     stdout, stderr = chief.communicate(timeout=90)
     assert (chief.returncode, stdout) == (75, "")
-    assert len(stderr.splitlines()) == 1 and "lost worker 1 (127.0.0.1:" in stderr
+    assert "lost worker 1 (127.0.0.1:" in stderr.splitlines()[-1]
     assert time.monotonic() - killed < 40
