@@ -95,4 +95,5 @@ def open_landscapes(config: Config, folder: Path) -> Dataset:
 def _actions(run: Path, config: Config, dataset: Dataset) -> list[trainer.Action]:
     """What a run does by default beside training."""
     grid = SampleGrid(run / "samples", config, dataset, Sampler(config.network, dataset.manifest.dtype))
-    return [MetricsLog(run, None), grid, TensorBoard(run / "tensorboard", grid), LearningCurve(run), TickTable()]
+    board = TensorBoard(run / "tensorboard", grid, final_level=config.network.final_level)
+    return [MetricsLog(run, None), grid, board, LearningCurve(run), TickTable()]

@@ -22,7 +22,6 @@ import contextlib
 import json
 import platform
 import re
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -33,7 +32,9 @@ from absl import flags
 from data_prep import command_line, quietly
 from data_prep.progress import Progress
 from experiments import machine
+from experiments.benchmarks import training_tables
 from experiments.benchmarks.torch_peer import TorchPeer, has_torch
+from experiments.benchmarks.training_tables import FORWARD, GRADIENTS, TICK
 from progan_tf import cost
 from progan_tf.config import AugmentationConfig, Config, NetworkConfig, ScheduleConfig, TrainingConfig
 
@@ -46,9 +47,6 @@ _TORCH_PYTHON = flags.DEFINE_string("torch_python", sys.executable, "Python that
 _OUTPUT = flags.DEFINE_string("output", "", "JSON file for all times; empty: none is written.")
 
 _BATCHES = {2: 64, 3: 64, 4: 64, 5: 32, 6: 16, 7: 8, 8: 4, 9: 2, 10: 2}
-_BASE = "PyTorch unfused, float32"  # what all are compared with
-_TICK = "trainer with a tick"
-_FORWARD, _GRADIENTS = "convolution, {}", "convolution and gradients, {}"
 
 Contestant = Callable[[], float]  # takes a step, returns its seconds
 
@@ -61,15 +59,16 @@ def main() -> None:
         print(f"\n## {2**level} x {2**level}, batch {_BATCHES[level]}\n")
         if "steps" in _WHAT.value:
             result["seconds"] = _steps(level)
-            print(_table(level, result["seconds"]))
+            measured = (_BATCHES[level], _operations(level), result["seconds"], _PRECISIONS.value)
+            print(training_tables.by_contestant(*measured))
         if "split" in _WHAT.value:
             result["split"] = {precision: _split(level, precision) for precision in _PRECISIONS.value}
-            print("\n".join(_shares(precision, parts) for precision, parts in result["split"].items()))
+            print("\n".join(training_tables.shares(precision, parts) for precision, parts in result["split"].items()))
         results["levels"].append(result)
         if _OUTPUT.value:
             Path(_OUTPUT.value).write_text(json.dumps(results, indent=2))
     if "steps" in _WHAT.value and len(results["levels"]) > 1:
-        print("\n## All levels\n\n" + _all_levels(results["levels"]))
+        print("\n## All levels\n\n" + training_tables.all_levels(results["levels"], _PRECISIONS.value))
 
 
 def _steps(level: int) -> dict[str, list[float]]:
@@ -105,7 +104,7 @@ def _ours(level: int, stack: contextlib.ExitStack) -> dict[str, Callable[[], Con
     from experiments.benchmarks.bare_step import BareStep
     from experiments.benchmarks.trainer_steps import TrainerSteps
 
-    batch, operations = _BATCHES[level], cost.step_flops(Config(network=_network(level)), level) * _BATCHES[level]
+    batch, operations = _BATCHES[level], _operations(level)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     found: dict[str, Callable[[], Contestant]] = {}
     for precision in _PRECISIONS.value:
@@ -120,10 +119,10 @@ def _ours(level: int, stack: contextlib.ExitStack) -> dict[str, Callable[[], Con
 
         found |= {
             f"trainer, {precision}": lambda trainer=trainer: trainer(False),
-            f"{_TICK}, {precision}": lambda trainer=trainer: trainer(True),
+            f"{TICK}, {precision}": lambda trainer=trainer: trainer(True),
             f"bare step, {precision}": lambda precision=precision: BareStep(_network(level), level, batch, precision),
-            _FORWARD.format(precision): lambda convolution=convolution: convolution(False),
-            _GRADIENTS.format(precision): lambda convolution=convolution: convolution(True),
+            FORWARD.format(precision): lambda convolution=convolution: convolution(False),
+            GRADIENTS.format(precision): lambda convolution=convolution: convolution(True),
         }
     return found
 
@@ -160,60 +159,9 @@ def _split(level: int, precision: str) -> dict[str, list[float]]:
         return _alternate({name: lambda contestant=contestant: contestant for name, contestant in contestants.items()})
 
 
-def _table(level: int, seconds: dict[str, list[float]]) -> str:
-    """Markdown: images a second, operations a second of the fused step, and how these compare."""
-    batch, operations = _BATCHES[level], cost.step_flops(Config(network=_network(level)), level) * _BATCHES[level]
-    medians = {name: statistics.median(found) for name, found in seconds.items()}
-    lines = [
-        "| | seconds a step | images/s | GFLOP/s | of a convolution | of PyTorch unfused, float32 |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, median in medians.items():
-        if name.startswith(("convolution", _TICK)):
-            continue
-        spread = f"{median:.3f} ({min(seconds[name]):.3f} to {max(seconds[name]):.3f})"
-        peak, base = medians.get(_FORWARD.format(_precision(name))), medians.get(_BASE)
-        share = f"{peak / median:.0%}" if peak else ""
-        times = f"{base / median:.2f} x" if base else ""
-        rates = f"{batch / median:,.3f} | {operations / median / 1e9:,.0f}"
-        lines.append(f"| {name} | {spread} | {rates} | {share} | {times} |")
-    lines.append("")
-    for precision in _PRECISIONS.value:
-        names = ("trainer", _TICK, "bare step", "convolution", "convolution and gradients")
-        trainer, tick, bare, forward, gradients = (medians.get(f"{name}, {precision}") for name in names)
-        told = []
-        if forward and gradients:
-            rates = (operations / median / 1e9 for median in (forward, gradients))
-            told.append("a convolution {:,.0f} GFLOP/s, with its gradients {:,.0f}".format(*rates))
-        if trainer and bare:
-            told.append(f"the trainer takes {trainer / bare - 1:+.1%} of the bare step")
-        if trainer and tick:
-            told.append(f"a tick with its actions and a checkpoint {tick - trainer:.2f} s")
-        if told:
-            lines.append(f"{precision}: {'; '.join(told)}.  ")
-    return "\n".join(lines)
-
-
-def _all_levels(results: list[dict]) -> str:
-    """Markdown: images a second of the trainer at every level, and of the convolution's rate how much."""
-    titles = [f"images/s, {precision} | of a convolution" for precision in _PRECISIONS.value]
-    lines = [f"| pixels | batch | {' | '.join(titles)} |", "|---|---" + "|---|---" * len(titles) + "|"]
-    for result in results:
-        medians = {name: statistics.median(found) for name, found in result["seconds"].items()}
-        cells = []
-        for precision in _PRECISIONS.value:
-            trainer, peak = medians.get(f"trainer, {precision}"), medians.get(_FORWARD.format(precision))
-            cells.append(f"{result['batch'] / trainer:,.3f}" if trainer else "")
-            cells.append(f"{peak / trainer:.0%}" if trainer and peak else "")
-        lines.append(f"| {2 ** result['level']} | {result['batch']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _shares(precision: str, parts: dict[str, list[float]]) -> str:
-    medians = {name: statistics.median(found) for name, found in parts.items()}
-    step = medians.pop("step")
-    told = ", ".join(f"{name} {median:.3f} s ({median / step:.1%})" for name, median in medians.items())
-    return f"{precision}: a step takes {step:.3f} s; alone {told}"
+def _operations(level: int) -> float:
+    """Floating-point operations of a step, with scaling fused into the convolutions."""
+    return cost.step_flops(Config(network=_network(level)), level) * _BATCHES[level]
 
 
 def _network(level: int) -> NetworkConfig:
@@ -246,12 +194,6 @@ def _config(level: int, precision: str, ticks: bool = False) -> Config:
 def _dtype(precision: str) -> str:
     """What a precision multiplies in."""
     return precision.removeprefix("mixed_")
-
-
-def _precision(name: str) -> str:
-    """The precision in a contestant's name, as TensorFlow calls it."""
-    last = name.rpartition(", ")[2]
-    return f"mixed_{last}" if last == "bfloat16" else last
 
 
 def _machine() -> dict[str, str]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.benchmarks import training
+from experiments.benchmarks import training_tables
 from experiments.benchmarks.bare_step import BareStep
 from experiments.benchmarks.trainer_steps import TrainerSteps, input_steps
 from progan_tf import cost
@@ -63,8 +63,7 @@ def test_the_bare_step_and_its_parts_are_the_whole_step(monkeypatch):
     assert np.any(bare._d_weights[0].numpy() != before)
 
 
-def test_the_table_compares_medians(monkeypatch):
-    monkeypatch.setattr(training, "_PRECISIONS", type("", (), {"value": ["float32"]}))
+def test_the_table_compares_medians():
     seconds = {
         "trainer, float32": [9.0, 11.0, 10.0],
         "trainer with a tick, float32": [13.0, 12.0, 14.0],
@@ -75,7 +74,7 @@ def test_the_table_compares_medians(monkeypatch):
         "PyTorch fused, bfloat16": [7.0, 7.0, 7.0],
     }
     operations = cost.step_flops(Config(network=NetworkConfig(64, 3)), 6) * 16 / 1e9
-    table = training._table(6, seconds).splitlines()
+    table = training_tables.by_contestant(16, operations * 1e9, seconds, ["float32"]).splitlines()
     assert table[2] == (
         f"| trainer, float32 | 10.000 (9.000 to 11.000) | 1.600 | {operations / 10:,.0f} | 50% | 2.10 x |"
     )
@@ -88,4 +87,7 @@ def test_the_table_compares_medians(monkeypatch):
     assert "the trainer takes +25.0% of the bare step" in told
     assert "a tick with its actions and a checkpoint 3.00 s" in told
     results = [{"level": 6, "batch": 16, "seconds": seconds}, {"level": 7, "batch": 8, "seconds": {}}]
-    assert training._all_levels(results).splitlines()[2:] == ["| 64 | 16 | 1.600 | 50% |", "| 128 | 8 |  |  |"]
+    assert training_tables.all_levels(results, ["float32"]).splitlines()[2:] == [
+        "| 64 | 16 | 1.600 | 50% |",
+        "| 128 | 8 |  |  |",
+    ]
