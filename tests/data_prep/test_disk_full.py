@@ -1,6 +1,5 @@
 """Disks that are full or must not be written to: one line, nothing half-written, and the same command goes on."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,26 +12,15 @@ from PIL import Image
 from data_prep import disk
 from progan_tf.data import reading
 from progan_tf.errors import Failed
+from tests import disks
 
 PROJECT = Path(__file__).parents[2]
 
 
-def mount(*arguments: str) -> None:
-    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
-
-
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
-    """A disk of 3 MB."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs Linux and root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount("-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder))
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with disks.small(tmp_path / "disk", megabytes=3) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +46,6 @@ def convert(images: Path, output: Path, engine: str = "local") -> subprocess.Com
     )
 
 
-def fill(folder: Path, leave: int) -> None:
-    """Takes all room of a disk but for `leave` bytes."""
-    space = os.statvfs(folder)
-    (folder / "filler").write_bytes(bytes(space.f_bavail * space.f_frsize - leave))
-
-
 def whole_files(output: Path) -> list[Path]:
     """The files under final names, each read in full."""
     shards = sorted(output.glob("train/*.tfrecords"))
@@ -84,7 +66,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(images, small_disk
     earlier = small_disk / "earlier"
     assert convert(images, earlier).returncode == 0
     before = {path: path.read_bytes() for path in earlier.rglob("*") if path.is_file()}
-    fill(small_disk, leave=room)
+    disks.fill(small_disk, leave=room)
     output = small_disk / "out"
     failed = convert(images, output, engine)
     assert failed.returncode == 1, failed.stderr
@@ -106,7 +88,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(images, small_disk
 
 def test_a_disk_that_must_not_be_written_to_is_an_input_error(images, small_disk):
     (small_disk / "out").mkdir()
-    mount("-o", "remount,ro", str(small_disk))
+    disks.mount("-o", "remount,ro", str(small_disk))
     for output, message in (("out", "cannot be written to"), ("new", "cannot be made: Read-only file system")):
         wrong = convert(images, small_disk / output)
         assert wrong.returncode == 2
@@ -117,7 +99,7 @@ def test_a_disk_that_must_not_be_written_to_is_an_input_error(images, small_disk
 def test_a_disk_that_fills_up_under_tensorflow_is_explained(small_disk):
     import tensorflow as tf
 
-    fill(small_disk, leave=0)
+    disks.fill(small_disk, leave=0)
     with pytest.raises(Failed, match="no space left on the disk of out"), disk.explained("out"):  # noqa: SIM117
         with tf.io.TFRecordWriter(str(small_disk / "x")) as writer:
             writer.write(bytes(1 << 20))

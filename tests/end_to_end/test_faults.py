@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from progan_tf.training import checkpoints, run_directory
-from tests import datasets, runs
+from tests import datasets, disks, runs
 
 PROJECT = Path(__file__).parents[2]
 SETTINGS = {
@@ -37,10 +37,9 @@ SETTINGS = {
 KILLS = 30  # of `make chaos`
 
 
-def flags(data_dir: Path, run_dir: Path, **changed: object) -> list[str]:
-    settings = {**SETTINGS, **{name.replace("__", "."): value for name, value in changed.items()}}
-    listed = [f"--set={name}={value}" for name, value in settings.items()]
-    return [f"--data_dir={data_dir}", f"--run_dir={run_dir}", "--preset=official_1gpu", *listed]
+def flags(data_dir: Path, run_dir: Path) -> list[str]:
+    settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
+    return [f"--data_dir={data_dir}", f"--run_dir={run_dir}", "--preset=official_1gpu", *settings]
 
 
 def train(*arguments: str, module: str = "experiments.train") -> subprocess.CompletedProcess:
@@ -186,33 +185,22 @@ def test_a_deleted_shard_is_named_and_the_run_goes_on_when_it_is_back(data_dir, 
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
-    """A disk of 4 MB."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs Linux and root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with disks.small(tmp_path / "disk", megabytes=4) as folder:
+        yield folder
 
 
 def test_a_disk_that_is_full_costs_no_state(data_dir, undisturbed, killed, small_disk):
     run_dir = small_disk / "run"
     shutil.copytree(killed, run_dir)
     newest = checkpoints.newest_whole(run_dir / "checkpoints")
-    space = os.statvfs(small_disk)
-    (small_disk / "filler").write_bytes(bytes(space.f_bavail * space.f_frsize - (64 << 10)))
+    filler = disks.fill(small_disk, leave=64 << 10)
     failed = train(*flags(data_dir, run_dir))
     assert failed.returncode == 1, failed.stderr
     assert failed.stderr == (
         f"train: no space left on the disk of {run_dir}; free some and run the same command again\n"
     )
     assert checkpoints.newest_whole(run_dir / "checkpoints") == newest
-    (small_disk / "filler").unlink()
+    filler.unlink()
     finished = train(*flags(data_dir, run_dir))
     assert finished.returncode == 0, finished.stderr
     assert outcome(run_dir) == undisturbed
