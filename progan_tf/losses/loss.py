@@ -1,5 +1,6 @@
 """What a loss is."""
 
+import abc
 import dataclasses
 from typing import NamedTuple
 
@@ -19,11 +20,12 @@ class DiscriminatorLoss(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Loss:
+class Loss(abc.ABC):
     """What discriminator and generator minimise, per image."""
 
     config: LossConfig
 
+    @abc.abstractmethod
     def d_loss(
         self,
         discriminator: Discriminator,
@@ -44,8 +46,8 @@ class Loss:
                 the norm with respect to the image up-scaled to the full size, 1 that at the current level.
             factor: multiplies scores while they are differentiated with respect to images, and is undone after.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def g_loss(
         self,
         discriminator: Discriminator,
@@ -55,4 +57,3 @@ class Loss:
         real_labels: tf.Tensor,
     ) -> tf.Tensor:
         """What the generator minimises, float32 [N]; reals are judged only where fakes are compared with them."""
-        raise NotImplementedError
