@@ -168,7 +168,6 @@ class TrainingConfig:
     ema_decay: float = 0.999  # of the averaged generator, per step
     ema_half_life_kimg: float = 0.0  # over 0: replaces ema_decay by a half-life in images
     freeze_levels: int = 0  # levels of the grown discriminator nearest the image that do not learn
-    hold_level: int = 0  # the generator's levels up to this (log2 of pixels) do not learn while higher ones do
     steps_per_call: int = 4  # steps inside one call of the compiled loop, a multiple of schedule.repeats
     tick_kimg: ByResolution = dataclasses.field(
         default_factory=lambda: {4: 160, 8: 140, 16: 120, 32: 100, 64: 80, 128: 60, 256: 40, 512: 20, 1024: 10}
@@ -183,8 +182,7 @@ class TrainingConfig:
     def __post_init__(self):
         _require(0 <= self.ema_decay < 1, "training.ema_decay", self.ema_decay, "from 0 to below 1")
         _require(self.ema_half_life_kimg >= 0, "training.ema_half_life_kimg", self.ema_half_life_kimg, "0 or more")
-        for name in ("freeze_levels", "hold_level"):
-            _require(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "0 or more")
+        _require(self.freeze_levels >= 0, "training.freeze_levels", self.freeze_levels, "0 or more")
         for name in ("steps_per_call", "grid_columns", "grid_rows"):
             _require(getattr(self, name) >= 1, f"training.{name}", getattr(self, name), "1 or more")
         _require(self.keep_checkpoints >= 2, "training.keep_checkpoints", self.keep_checkpoints, "2 or more")

@@ -20,12 +20,3 @@ def learning_discriminator(weights: Weights, config: Config, level: int, fading:
         return weights
     last_learning = max(FIRST_LEVEL, final - config.training.freeze_levels)
     return {name: weight for name, weight in weights.items() if level_of(name) <= last_learning}
-
-
-def learning_generator(weights: Weights, config: Config, level: int) -> Weights:
-    """Those of the generator's weights that learn: all, or above `training.hold_level` those of the levels above it.
-
-    So a network that is grown on keeps what it has while new levels come in.
-    """
-    held = config.training.hold_level
-    return weights if level <= held else {name: weight for name, weight in weights.items() if level_of(name) > held}

@@ -27,8 +27,3 @@ class LossScale:
     def searching(self) -> tf.Tensor:
         """Whether a gradient that overflows now is a matter of the factor, bool []: it is over 1 still."""
         return self.log2 > 0.0
-
-
-def undo(gradient: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """A gradient of the loss from that of the loss times `factor`."""
-    return gradient / factor

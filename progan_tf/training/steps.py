@@ -16,8 +16,8 @@ from progan_tf.losses.critic import Discriminator
 from progan_tf.losses.loss import DiscriminatorLoss
 from progan_tf.training import noise
 from progan_tf.training.adam import SkippingAdam
-from progan_tf.training.freezing import learning_discriminator, learning_generator
-from progan_tf.training.loss_scale import LossScale, undo
+from progan_tf.training.freezing import learning_discriminator
+from progan_tf.training.loss_scale import LossScale
 from progan_tf.training.state import Networks
 
 
@@ -90,8 +90,8 @@ class TrainStep:
         self._microbatches = shares(share, share // microbatch, group)
         self.generator = networks.generator.model_at(level, fading, microbatch)
         self.discriminator = networks.discriminator.model_at(level, fading, microbatch)
-        g_used, d_used = (net.variables_used(level, fading) for net in (networks.generator, networks.discriminator))
-        self._g_variables = list(learning_generator(g_used, config, level).values())
+        self._g_variables = list(networks.generator.variables_used(level, fading).values())
+        d_used = networks.discriminator.variables_used(level, fading)
         self._d_variables = list(learning_discriminator(d_used, config, level, fading).values())
         # All levels up to this one: the averages of toRGB layers gone by go on towards them, as published.
         self._averages = list(
@@ -210,7 +210,7 @@ class TrainStep:
         self, tape: tf.GradientTape, scaled: tf.Tensor, variables: list[keras.Variable], factor: tf.Tensor
     ) -> list[tf.Tensor]:
         gradients = tape.gradient(scaled, [variable.value for variable in variables])
-        return [undo(gradient, factor) for gradient in gradients] if self._scaled else gradients
+        return [gradient / factor for gradient in gradients] if self._scaled else gradients
 
     def _factor(self, loss_scale: LossScale) -> tf.Tensor:
         return loss_scale.factor() if self._scaled else tf.constant(1.0)

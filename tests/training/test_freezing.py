@@ -55,9 +55,3 @@ def test_the_grown_discriminator_holds_its_levels_nearest_the_image(levels, held
 def test_a_growing_discriminator_learns_whole():
     assert moved(4, fading=True, freeze_levels=2)[1] == OLD_D | NEW_D | {"8x8/from_rgb"}
     assert moved(3, freeze_levels=2)[1] == OLD_D | {"8x8/from_rgb"}
-
-
-def test_the_generator_holds_old_levels_while_a_higher_one_learns():
-    assert moved(4, fading=True, hold_level=3) == (NEW_G, OLD_D | NEW_D | {"8x8/from_rgb"})
-    assert moved(4, hold_level=3)[0] == NEW_G
-    assert moved(3, hold_level=3)[0] == OLD_G | {"8x8/to_rgb"}
