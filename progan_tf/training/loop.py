@@ -6,9 +6,9 @@ from progan_tf.config import Config
 from progan_tf.data import pipeline
 from progan_tf.data.pipeline import Dataset
 from progan_tf.schedule import Phase
+from progan_tf.training import cluster
 from progan_tf.training.state import Networks
 from progan_tf.training.steps import StepMetrics, TrainStep
-from progan_tf.training.workers import Workers
 
 
 class CompiledLoop:
@@ -25,7 +25,8 @@ class CompiledLoop:
     ):
         self.graph = phase.graph
         self._networks, self._strategy = networks, strategy
-        replicas, workers = strategy.num_replicas_in_sync, Workers(strategy)
+        replicas, here = strategy.num_replicas_in_sync, cluster.of(strategy)
+        workers = len(here.tasks)
         labels = dataset.label_table() if config.training.use_labels else None
         with strategy.scope():
             self._step = TrainStep(
@@ -37,22 +38,24 @@ class CompiledLoop:
                 replicas=replicas,
                 label_table=dataset.label_table()[:, : config.network.labels],
                 value_range=float(tf.as_dtype(dataset.manifest.dtype).max),
-                workers=workers.count,
+                workers=workers,
             )
         images = pipeline.batches(
             dataset,
             phase.level,
-            phase.batch_size // workers.count,
+            phase.batch_size // workers,
             seed=config.training.seed,
-            start=start // workers.count,
+            start=start // workers,
             shuffle_mb=config.training.shuffle_mb,
             label_table=labels,
             on_error=config.training.on_error,
-            worker=workers.index,
-            workers=workers.count,
+            worker=here.index,
+            workers=workers,
         )
         # Every replica is given the whole batch of its worker and takes its share. A distributed iterator would share
         # out by itself, but letting go of one may take a minute at every new stage: it waits for a thread that tunes.
+        if isinstance(strategy, tf.distribute.OneDeviceStrategy):  # the batch after the next is on its way to it
+            images = images.apply(tf.data.experimental.prefetch_to_device(strategy.extended.worker_devices[0], 2))
         self._images = iter(images)
         # Any number of steps runs on one graph, the shorter last call of a stage too.
         steps = (tf.TensorSpec([], tf.int64), tf.TensorSpec([None], tf.float32))
