@@ -102,25 +102,19 @@ def main() -> None:
     import_tensorflow()
     from progan_tf.data import pipeline
     from progan_tf.training import cluster, strategy, trainer
-    from progan_tf.training.actions.profile import Profile
 
     dataset = pipeline.open_dataset(_DATA_DIR.value, _SPLIT.value)
     config = trainer.resolve(config, dataset)
     workers = cluster.from_environment() if _STRATEGY.value == "multi_worker" else cluster.ALONE
     if workers is not cluster.ALONE:
         print(f"{workers.name(workers.index)} of {len(workers.tasks)}: waiting for the others", flush=True)
-    profile = Profile(run_dir / "tensorboard", config, _PROFILE.value)
-    actions = [*_actions(run_dir, config, dataset, metrics), profile] if workers.chief else []
+    actions = _actions(run_dir, config, dataset, metrics) if workers.chief else []
     init_from = _init_from(run_dir)
     devices = strategy.make(_STRATEGY.value, _TPU.value)  # takes SIGTERM for itself, which the console takes back
     with Console(config, run_dir / "log.txt" if workers.chief else None) as console, disk.explained(str(run_dir)):
-
-        def after_call(progress: Progress) -> bool:
-            if workers.chief:
-                profile.after_call(progress)
-            return console.heartbeat(progress)
-
-        progress = trainer.train(config, dataset, run_dir, devices, actions, after_call, command_line.leave, init_from)
+        progress = trainer.train(
+            config, dataset, run_dir, devices, actions, console.heartbeat, command_line.leave, init_from
+        )
     if workers.chief:
         print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
         print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
@@ -155,6 +149,7 @@ def _actions(run_dir: Path, config: Config, dataset: "Dataset", metrics: list["M
     from progan_tf.training.actions.evaluation import Evaluation
     from progan_tf.training.actions.learning_curve import LearningCurve
     from progan_tf.training.actions.metrics_log import MetricsLog
+    from progan_tf.training.actions.profile import Profile
     from progan_tf.training.actions.sample_grid import SampleGrid
     from progan_tf.training.actions.tensorboard import TensorBoard
     from progan_tf.training.actions.tick_table import TickTable
@@ -167,8 +162,9 @@ def _actions(run_dir: Path, config: Config, dataset: "Dataset", metrics: list["M
     grid = SampleGrid(run_dir / "samples", config, dataset, sampler)
     told = [watchdog, MetricsLog(run_dir, evaluation, watchdog), grid]
     board = TensorBoard(run_dir / "tensorboard", grid, config.network.final_level, evaluation, watchdog)
+    shown = [board, LearningCurve(run_dir), TickTable(), Profile(run_dir / "tensorboard", config, _PROFILE.value)]
     kept = [BestCheckpoint(run_dir, config.evaluation.best)] if config.evaluation.best else []
-    return [*([evaluation] if evaluation else []), *told, board, LearningCurve(run_dir), TickTable(), *kept]
+    return [*([evaluation] if evaluation else []), *told, *shown, *kept]
 
 
 class Console:

@@ -12,6 +12,7 @@ from progan_tf.networks.generator import Generator
 from progan_tf.training import checkpoints, run_directory
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
+from progan_tf.training.workers import Workers
 
 
 def write(
@@ -55,3 +56,8 @@ def timeless(run_dir: Path) -> list[dict[str, Any]]:
     """A run's metrics without what differs from one time to the next: durations, speed, memory."""
     lines = run_directory.read_metrics(run_dir)
     return [{key: line[key] for key in line if "second" not in key and "memory" not in key} for line in lines]
+
+
+def restore(folder: Path, networks: Networks) -> Progress | None:
+    """The newest whole checkpoint of a folder of them, to the one process there is."""
+    return checkpoints.restore(folder, networks, Workers(tf.distribute.get_strategy()))

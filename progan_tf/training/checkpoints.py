@@ -75,18 +75,10 @@ def remove_later(path: Path) -> None:
             shutil.rmtree(later)
 
 
-def restore(folder: Path, networks: Networks) -> Progress | None:
-    """Restores the newest whole checkpoint and returns how far it had come; None where there is none to restore.
+def restore(folder: Path, networks: Networks, workers: Workers) -> Progress | None:
+    """Restores the checkpoint that is the newest whole one to the chief, on all workers.
 
-    Raises:
-        InputError: there are checkpoints, and every one of them is torn.
-    """
-    path = newest_whole(folder)
-    return _read(path, networks) if path else None
-
-
-def restore_together(folder: Path, networks: Networks, workers: Workers) -> Progress | None:
-    """`restore` on all workers: of the checkpoint that is the newest whole one to the chief.
+    Returns how far it had come, None where there is none to restore.
 
     Raises:
         InputError: the chief finds none that is whole, or another worker cannot read the one it has chosen.
@@ -108,11 +100,15 @@ def restore_together(folder: Path, networks: Networks, workers: Workers) -> Prog
             if fault
             else f"another worker cannot read the checkpoint {path}; its own message says why"
         )
-    return _read(path, networks)
+    _checkpoint(networks.variables).read(str(path / "weights")).assert_consumed()
+    return load_progress(path)
 
 
 def restore_averaged(folder: Path, averaged: Generator) -> Progress | None:
-    """`restore` of the averaged generator alone, for those who want its images and go on training nothing."""
+    """Restores the averaged generator alone, of the newest whole checkpoint, for those who train nothing.
+
+    Returns how far the run had come, None where there is nothing to restore.
+    """
     path = newest_whole(folder)
     if path is None:
         return None
@@ -168,11 +164,6 @@ def load_progress(path: Path) -> Progress:
     if fields["stage"] is not None:
         fields["stage"] = tuple(fields["stage"])
     return Progress(**fields)
-
-
-def _read(path: Path, networks: Networks) -> Progress:
-    _checkpoint(networks.variables).read(str(path / "weights")).assert_consumed()
-    return load_progress(path)
 
 
 def _checkpoint(variables: dict[str, tf.Variable]) -> tf.train.Checkpoint:

@@ -45,10 +45,8 @@ def rewind(folder: Path, networks: Networks, progress: Progress, fault: str, wor
         f"at {progress.images / 1000:.1f} kimg"
     )
 
-    def back_to_good() -> int:
-        good = checkpoints.newest_whole(folder, only=lambda progress: progress.good)
-        checkpoints.remove_later(good)
-        return 0
+    def back_to_good() -> None:
+        checkpoints.remove_later(checkpoints.newest_whole(folder, only=lambda progress: progress.good))
 
     workers.from_chief(back_to_good)
     rewinds = progress.rewinds + 1
@@ -57,7 +55,7 @@ def rewind(folder: Path, networks: Networks, progress: Progress, fault: str, wor
             f"{what}, after {MAX_REWINDS} rewinds with other data and noise; the last good checkpoint is "
             f"{checkpoints.newest_whole(folder)}; try a lower schedule.learning_rate in a new run"
         )
-    progress = checkpoints.restore_together(folder, networks, workers)
+    progress = checkpoints.restore(folder, networks, workers)
     progress.rewinds = rewinds
     logging.warning(
         "%s: back to %.1f kimg, on with other data and noise (rewind %d of %d)",

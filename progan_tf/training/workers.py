@@ -56,8 +56,8 @@ class Workers:
         """Whether `flag` is true on any worker."""
         return flag if self.count == 1 else self._total(int(flag)) > 0
 
-    def from_chief(self, work: Callable[[], int]) -> int:
-        """What `work` returns on the chief, the only one to do it; the others wait for it.
+    def from_chief(self, work: Callable[[], int | None]) -> int:
+        """What `work` returns on the chief, the only one to do it, 0 for None; the others wait for it.
 
         Raises:
             InputError: on the others, where it raised anything on the chief, which leaves with that itself.
@@ -65,7 +65,7 @@ class Workers:
         result, failure = 0, None
         if self.chief:
             try:
-                result = work()
+                result = work() or 0
             except Exception as error:
                 failure = error
         if self.any(failure is not None):

@@ -12,10 +12,10 @@ from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConf
 from progan_tf.data import pipeline
 from progan_tf.errors import Failed
 from progan_tf.schedule import Phase
-from progan_tf.training import checkpoints, out_of_memory, strategy, trainer
+from progan_tf.training import out_of_memory, strategy, trainer
 from progan_tf.training.loop import CompiledLoop
 from progan_tf.training.state import Networks
-from tests import datasets
+from tests import datasets, runs
 
 CONFIG = Config(
     network=NetworkConfig(resolution=8, channels=3, latent_size=4, fmap_base=64, fmap_max=4),
@@ -27,7 +27,7 @@ CONFIG = Config(
 def weights(run: Path) -> dict[str, np.ndarray]:
     """Weights and averages of a run's newest checkpoint."""
     networks = Networks(CONFIG)
-    checkpoints.restore(run / "checkpoints", networks)
+    runs.restore(run / "checkpoints", networks)
     return {name: value.numpy() for name, value in networks.variables.items() if "optimizer" not in name}
 
 

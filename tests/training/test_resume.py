@@ -109,7 +109,7 @@ def test_a_checkpoint_without_its_seal_does_not_count(undisturbed, tmp_path):
     shutil.copytree(sealed, unsealed)
     (unsealed / "checkpoint.json").unlink()
     assert checkpoints.newest_whole(folder) == sealed
-    assert checkpoints.restore(folder, Networks(CONFIG)).images == 512
+    assert runs.restore(folder, Networks(CONFIG)).images == 512
 
 
 def test_all_checkpoints_torn_is_an_error_not_a_new_start(undisturbed, tmp_path):
@@ -118,7 +118,7 @@ def test_all_checkpoints_torn_is_an_error_not_a_new_start(undisturbed, tmp_path)
     for index in folder.glob("*/weights.index"):
         index.write_bytes(b"")
     with pytest.raises(InputError, match="damaged"):
-        checkpoints.restore(folder, Networks(CONFIG))
+        runs.restore(folder, Networks(CONFIG))
 
 
 def test_only_the_newest_checkpoints_are_kept(undisturbed):

@@ -8,6 +8,7 @@ import pytest
 from progan_tf.config import Config, NetworkConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
 from progan_tf.data import pipeline
 from progan_tf.training import checkpoints, strategy, trainer
+from progan_tf.training.ticks import Tick
 from tests import datasets
 
 CONFIG = Config(
@@ -35,7 +36,7 @@ def dataset(tmp_path_factory):
 class Seen:
     """A tick, and how the optimisers stood at it."""
 
-    tick: trainer.Tick
+    tick: Tick
     rates: tuple[float, float]
     steps: tuple[int, int]
 

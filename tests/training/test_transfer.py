@@ -79,7 +79,7 @@ def begun(init_from, config=GROWN):
 
 def test_a_finished_run_grows_on_from_its_own_images(finished):
     theirs = Networks(SMALL)
-    checkpoints.restore(finished / "checkpoints", theirs)
+    runs.restore(finished / "checkpoints", theirs)
     networks, progress = begun(finished)
     first = schedule.phase_at(GROWN.schedule, 4, progress.images)
     assert (progress.images, progress.steps, progress.tick, progress.good) == (256, 0, 0, True)
@@ -92,7 +92,7 @@ def test_a_finished_run_grows_on_from_its_own_images(finished):
 
 def test_every_weight_of_the_source_is_taken_and_the_new_level_is_as_in_a_new_run(finished):
     theirs, fresh, mine = Networks(SMALL), Networks(GROWN), begun(finished)[0]
-    checkpoints.restore(finished / "checkpoints", theirs)
+    runs.restore(finished / "checkpoints", theirs)
     theirs, fresh, mine = map(weights_of, (theirs, fresh, mine))
     assert len(theirs) > 30 and mine.keys() == fresh.keys()
     for name, values in mine.items():
@@ -114,7 +114,7 @@ def test_the_whole_way_growing_stops_and_resumes_without_being_told_again(datase
     assert runs.weights(run_dir) == runs.weights(undisturbed)
     theirs = weights_of(begun(finished)[0])
     network = Networks(GROWN)
-    checkpoints.restore(run_dir / "checkpoints", network)
+    runs.restore(run_dir / "checkpoints", network)
     moved = [name for name, values in weights_of(network).items() if (values != theirs[name]).any()]
     assert {"generator/4x4/conv/kernel", "generator/16x16/conv/kernel", "discriminator/8x8/conv/kernel"} <= set(moved)
 
@@ -137,7 +137,7 @@ def test_a_run_that_started_from_nothing_is_not_started_from_something(dataset, 
 def test_a_model_can_be_grown_on_from_the_weights_beside_it(finished, tmp_path):
     exported = saved_model.export(finished, tmp_path / "model")
     theirs = Networks(SMALL)
-    checkpoints.restore(finished / "checkpoints", theirs)
+    runs.restore(finished / "checkpoints", theirs)
     networks, progress = begun(exported.path)
     assert progress.images == 256
     first = schedule.phase_at(GROWN.schedule, 4, progress.images)

@@ -50,7 +50,7 @@ with strategy.scope():
     networks = Networks(config)
 results = {"replicas": strategy.num_replicas_in_sync}
 for level, fading in stages(dataset.manifest.resolution):
-    checkpoints.restore_together(Path(start), networks, Workers(strategy))
+    checkpoints.restore(Path(start), networks, Workers(strategy))
     phase = Phase(level=level, alpha=0.4 if fading else 1.0, batch_size=BATCH, learning_rate=0.001)
     loop = CompiledLoop(networks, config, dataset, strategy, phase, start=0)
     if role == "alone":

@@ -22,8 +22,9 @@ from progan_tf.training import noise
 from progan_tf.training.progress import Progress
 from progan_tf.training.sampler import Sampler
 from progan_tf.training.state import Networks
+from progan_tf.training.ticks import Tick
 from progan_tf.training.time_left import duration
-from progan_tf.training.trainer import Action, Tick
+from progan_tf.training.trainer import Action
 
 _BATCH = 32
 _SEED = 0  # of the real images that are read, and of latents

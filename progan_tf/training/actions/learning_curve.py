@@ -6,7 +6,8 @@ import matplotlib.figure
 
 from progan_tf.training import run_directory
 from progan_tf.training.state import Networks
-from progan_tf.training.trainer import Action, Tick
+from progan_tf.training.ticks import Tick
+from progan_tf.training.trainer import Action
 
 
 class LearningCurve(Action):

@@ -11,7 +11,8 @@ from progan_tf.training.actions.evaluation import Evaluation
 from progan_tf.training.actions.watchdog import Watchdog
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
-from progan_tf.training.trainer import Action, Tick
+from progan_tf.training.ticks import Tick
+from progan_tf.training.trainer import Action
 
 
 class MetricsLog(Action):

@@ -23,10 +23,9 @@ class Profile(Action):
         self._tracing = False
 
     def start(self, networks: Networks, progress: Progress) -> None:
-        self._trace_if_next(progress)
+        self.called(progress)
 
-    def after_call(self, progress: Progress) -> None:
-        """To be told after every call, as `should_stop` of the trainer is."""
+    def called(self, progress: Progress) -> None:
         if self._tracing:
             tf.profiler.experimental.stop()
             self._tracing = False

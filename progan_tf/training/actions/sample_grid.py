@@ -13,7 +13,8 @@ from progan_tf.training import noise
 from progan_tf.training.progress import Progress
 from progan_tf.training.sampler import Sampler
 from progan_tf.training.state import Networks
-from progan_tf.training.trainer import Action, Tick
+from progan_tf.training.ticks import Tick
+from progan_tf.training.trainer import Action
 
 
 class SampleGrid(Action):

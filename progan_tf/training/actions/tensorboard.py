@@ -9,7 +9,8 @@ from progan_tf.training.actions.sample_grid import SampleGrid
 from progan_tf.training.actions.watchdog import Watchdog
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
-from progan_tf.training.trainer import Action, Tick
+from progan_tf.training.ticks import Tick
+from progan_tf.training.trainer import Action
 
 _NAMES = {
     "d_loss": "Loss/D/loss",

@@ -4,8 +4,9 @@ import logging
 
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
+from progan_tf.training.ticks import Tick
 from progan_tf.training.time_left import duration
-from progan_tf.training.trainer import Action, Tick
+from progan_tf.training.trainer import Action
 
 
 class TickTable(Action):

@@ -13,7 +13,8 @@ from progan_tf.data.pipeline import Dataset
 from progan_tf.training import collapse, noise, run_directory
 from progan_tf.training.sampler import Sampler
 from progan_tf.training.state import Networks
-from progan_tf.training.trainer import Action, Tick
+from progan_tf.training.ticks import Tick
+from progan_tf.training.trainer import Action
 
 _SAMPLE = 128  # images of each kind
 _AT_ONCE = 16  # at full size

@@ -28,16 +28,14 @@ def dataset(tmp_path_factory):
 
 def profiled(dataset, run: Path, step: int) -> list[Path]:
     """The profiles of a run of three calls of four steps each."""
-    profile, watched = Profile(run / "tensorboard", CONFIG, step), []
+    profile, traced = Profile(run / "tensorboard", CONFIG, step), []
 
-    def watch(progress) -> bool:
-        before = profile._tracing
-        profile.after_call(progress)
-        watched.append((progress.steps, before))
-        return False
+    class Watch(trainer.Action):
+        def called(self, progress) -> None:
+            traced.append(profile._tracing)
 
-    trainer.train(CONFIG, dataset, run, strategy.make("one"), [profile], watch)
-    assert [traced for _, traced in watched] == [step // 4 == call for call in range(3)]
+    trainer.train(CONFIG, dataset, run, strategy.make("one"), [Watch(), profile])
+    assert traced == [step // 4 == call for call in range(3)]
     return list(run.glob("tensorboard/plugins/profile/*/*.xplane.pb"))
 
 
@@ -56,5 +54,5 @@ def test_a_step_gone_by_or_never_taken_is_not_traced(tmp_path, step):
     profile = Profile(tmp_path / "tensorboard", CONFIG, step)
     profile.start(None, Progress(images=32, steps=4))
     for call in (2, 3):
-        profile.after_call(Progress(images=32 * call, steps=4 * call))
+        profile.called(Progress(images=32 * call, steps=4 * call))
     assert not profile._tracing and not (tmp_path / "tensorboard").exists()

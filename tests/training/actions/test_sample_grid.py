@@ -11,7 +11,7 @@ from progan_tf.training.actions.sample_grid import SampleGrid
 from progan_tf.training.progress import Progress
 from progan_tf.training.sampler import Sampler
 from progan_tf.training.state import Networks
-from progan_tf.training.trainer import Tick
+from progan_tf.training.ticks import Tick
 from tests import datasets
 
 CONFIG = Config(

@@ -14,7 +14,7 @@ from progan_tf.training.progress import Progress
 from progan_tf.training.run_directory import read_metrics
 from progan_tf.training.sampler import Sampler
 from progan_tf.training.state import Networks
-from progan_tf.training.trainer import Tick
+from progan_tf.training.ticks import Tick
 from tests import datasets
 
 CONFIG = Config(network=NetworkConfig(resolution=16, channels=3, labels=2, latent_size=16, fmap_base=512, fmap_max=64))
