@@ -3,6 +3,7 @@
   python -m data_prep.convert --input=photos --output=data/photos --resolution=256
   python -m data_prep.convert --input=scenes/*.tif --output=data/scenes --bands=red,green,blue --splits=train:80,test:20
   python -m data_prep.convert --input=tfds:eurosat/rgb --output=data/eurosat --resolution=64 --labels=source
+  python -m data_prep.convert --input=data/scenes --output=data/windows --resolution=512 --stitch=2
 
 Stopped or killed, the same command takes the work up again. docs/DATA.md tells the rest.
 """
@@ -54,6 +55,9 @@ _define_choice(
     "resize shrinks the largest central square.",
 )
 _define("stride", "Pixels from one tile to the next; 0: the resolution, so that tiles do not overlap.")
+_define(
+    "stitch", "Neighbouring tiles of a dataset, in both directions, to put together as one image; one begins at each."
+)
 _define_choice(
     "labels", jobs.LABELS, "folders: the first sub-folder's name is the class; source: TFDS or TFRecords say."
 )
