@@ -11,6 +11,7 @@ from progan_tf.data import manifest as manifests
 from progan_tf.data import records
 from progan_tf.data.bands import band_names, display_bands
 from progan_tf.data.manifest import Manifest, Shard
+from progan_tf.data.records import Record
 
 
 def landscape(count: int, size: int, seed: int = 0) -> np.ndarray:
@@ -59,3 +60,14 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None = None, sha
         folder,
     )
     return folder
+
+
+def read(folder: Path, level: int | None = None) -> dict[str, list[Record]]:
+    """The records of each split of a dataset directory, of the highest level or another."""
+    manifest = manifests.load(str(folder))
+    found = {}
+    for split in manifest.splits:
+        shards = manifest.shards(split, level or manifest.levels[-1])
+        raw = tf.data.TFRecordDataset([str(folder / shard.file) for shard in shards]).as_numpy_iterator()
+        found[split] = [records.deserialize(record, manifest.dtype, manifest.encoding) for record in raw]
+    return found
