@@ -118,6 +118,9 @@ def main() -> None:
     )
     if job.splits:
         print(f"splits   {', '.join(_asked_and_got(job, dataset))}")
+    elif len(dataset.splits) > 1:
+        kept = ", ".join(f"{name} {dataset.images(name):,}" for name in dataset.splits)
+        print(f"splits   {kept}, as their tiles were")
     empty = [name for name, share in job.splits if share and name not in dataset.splits]
     if empty:
         print(f"empty    {', '.join(empty)} got no image; {report.split_remedy or 'choose a smaller --split_cell_km'}")

@@ -1,6 +1,7 @@
 """Small dataset directories for tests."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +63,14 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None = None, sha
     return folder
 
 
-def read(folder: Path, level: int | None = None) -> dict[str, list[Record]]:
-    """The records of each split of a dataset directory, of the highest level or another."""
+def each(folder: Path, split: str, level: int | None = None) -> Iterator[Record]:
+    """The records of a split of a dataset directory, of the highest level or another."""
     manifest = manifests.load(str(folder))
-    found = {}
-    for split in manifest.splits:
-        shards = manifest.shards(split, level or manifest.levels[-1])
-        raw = tf.data.TFRecordDataset([str(folder / shard.file) for shard in shards]).as_numpy_iterator()
-        found[split] = [records.deserialize(record, manifest.dtype, manifest.encoding) for record in raw]
-    return found
+    shards = manifest.shards(split, level or manifest.levels[-1])
+    for raw in tf.data.TFRecordDataset([str(folder / shard.file) for shard in shards]).as_numpy_iterator():
+        yield records.deserialize(raw, manifest.dtype, manifest.encoding)
+
+
+def read(folder: Path, level: int | None = None) -> dict[str, list[Record]]:
+    """All records of a dataset directory, by split."""
+    return {split: list(each(folder, split, level)) for split in manifests.load(str(folder)).splits}

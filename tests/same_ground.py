@@ -12,7 +12,7 @@ from scipy import fft, ndimage
 SIDE, STEP = 128, 2  # pixels of a square, and from one place of the scene to the next
 MOST_BITS = 6  # two more than for copies cut at the very same pixels
 LEAST_STD = 4.0  # grey levels: flatter squares have nothing to be known by
-LEAST_ALIKE = 0.5  # correlation of details
+LEAST_ALIKE = 0.7  # correlation of details: 0.77 and more in 810 of 811 copies, 0.58 at most elsewhere
 
 _POOLED, _KEPT, _BLUR = SIDE // 32, 8, 9
 _BASIS = fft.dct(np.eye(32), norm="ortho", axis=0)[:_KEPT].astype(np.float32)
