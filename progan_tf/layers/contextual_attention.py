@@ -17,6 +17,9 @@ of them, which prefers no corner; and a patch that reaches beyond the border is 
 do not exist (as a query it has zeros there).
 """
 
+import functools
+import operator
+
 import keras
 from keras import KerasTensor, ops
 
@@ -101,7 +104,7 @@ class ContextualAttention(keras.Layer):
 
 
 def _sliding_sum(x, window: int, *directions: tuple[int, ...]):
-    """Sums over `window` places along each direction: one axis, or several that slide together; zeros beyond the ends.
+    """Sums over `window` places along each direction: one axis, or several as long that slide together; zeros beyond the ends.
 
     An odd window is centred and leaves the size as it is; the sums of an even one lie between places, one more than
     there are.
@@ -109,11 +112,11 @@ def _sliding_sum(x, window: int, *directions: tuple[int, ...]):
     reach = window // 2
     for axes in directions if window > 1 else ():
         padded = ops.pad(x, [(reach, reach) if axis in axes else (0, 0) for axis in range(x.ndim)])
-        sizes = [size - window + 1 if axis in axes else size for axis, size in enumerate(padded.shape)]
-        starts = [
-            tuple(slice(k, k + n) if a in axes else slice(None) for a, n in enumerate(sizes)) for k in range(window)
+        size = x.shape[axes[0]] + 2 * reach - window + 1
+        places = [
+            [slice(k, k + size) if axis in axes else slice(None) for axis in range(x.ndim)] for k in range(window)
         ]
-        x = sum(padded[start] for start in starts[1:]) + padded[starts[0]]
+        x = functools.reduce(operator.add, [padded[tuple(place)] for place in places])
     return x
 
 

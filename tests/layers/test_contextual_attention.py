@@ -241,14 +241,14 @@ def test_turning_the_map_turns_the_result_with_an_even_rate(turns, mirrored, rat
 
 def test_a_row_goes_on_nowhere():
     """The last column and the first of the next row are no neighbours, in matching and in fusing."""
-    features = random_features((1, 8, 8, 4))
+    features = random_features((1, 16, 16, 4))
     changed = features.copy()
     changed[:, :2, -2:] *= -3  # the last shrunk cell of the first row
-    known = np.ones((1, 8, 8, 1), np.float32)
-    known[:, :, 6:] = 0
+    known = np.ones((1, 16, 16, 1), np.float32)
+    known[:, :, 10:] = 0  # no key, and none beside it, comes near
     layer = ContextualAttention(scale=1.0)
     before, after = layer(features, known)[0].numpy(), layer(changed, known)[0].numpy()
-    # Query (3, 0) pastes these, alone; its patch and those fused lie in rows 1 and more.
+    # Queries (3, 0) and below paste these; what is fused with (3, 0) reaches up to the shrunk cell (1, 0).
     np.testing.assert_array_equal(before[:, 7:, :1], after[:, 7:, :1])
 
 
