@@ -104,15 +104,28 @@ class ContextualAttention(keras.Layer):
 
 
 def _sliding_sum(x, window: int, *directions: tuple[int, ...]):
-    """Sums over `window` places along each direction: one axis, or several as long that slide together; zeros beyond the ends.
+    """Sums over `window` places along each direction: one axis, or several as long that slide together.
 
-    An odd window is centred and leaves the size as it is; the sums of an even one lie between places, one more than
-    there are.
+    Beyond the ends are zeros. An odd window is centred and leaves the size as it is; the sums of an even one lie
+    between places, one more than there are.
     """
     reach = window // 2
-    for axes in directions if window > 1 else ():
-        padded = ops.pad(x, [(reach, reach) if axis in axes else (0, 0) for axis in range(x.ndim)])
-        size = x.shape[axes[0]] + 2 * reach - window + 1
+
+    @ops.custom_gradient  # such a sum itself; made of the gradients of slices it takes ten times as long
+    def summed(x):
+        def gradient(upstream):
+            return _slide(upstream, window, window - 1 - reach, directions)
+
+        return _slide(x, window, reach, directions), gradient
+
+    return summed(x)
+
+
+def _slide(x, window: int, padding: int, directions: tuple[tuple[int, ...], ...]):
+    """The same with `padding` zeros at both ends."""
+    for axes in directions:
+        padded = ops.pad(x, [(padding, padding) if axis in axes else (0, 0) for axis in range(x.ndim)])
+        size = padded.shape[axes[0]] - window + 1
         places = [
             [slice(k, k + size) if axis in axes else slice(None) for axis in range(x.ndim)] for k in range(window)
         ]
