@@ -36,6 +36,20 @@ def enlarge(images: np.ndarray, factor: int) -> np.ndarray:
     return images.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
+def colour_offsets(offsets: np.ndarray) -> np.ndarray:
+    """Where each place was copied from, as colours: offsets int [..., H, W, 2] (rows, columns) to RGB uint8.
+
+    Direction is the hue (HSV; from the right is red, from above yellow-green, then cyan, violet), distance the
+    brightness, 40 % of full for the nearest and full from the longer side of the map on. No offset is grey.
+    """
+    rows, columns = np.moveaxis(offsets.astype(np.float64), -1, 0)
+    hue = np.arctan2(-rows, columns) * (3 / np.pi)  # in sixths of the circle
+    share = np.minimum(1, np.hypot(rows, columns) / max(offsets.shape[-3:-1]))
+    sector = (np.array([5, 3, 1]) + hue[..., None]) % 6
+    colours = np.rint(255 * (0.4 + 0.6 * share[..., None]) * (1 - np.clip(np.minimum(sector, 4 - sector), 0, 1)))
+    return np.where(np.any(offsets, axis=-1, keepdims=True), colours, 128).astype(np.uint8)
+
+
 def write_png(path: Path, image: np.ndarray, text: Mapping[str, str] | None = None) -> None:
     """Writes an image [H, W, 1 to 4] uint8 or uint16 with `text` as metadata, whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")

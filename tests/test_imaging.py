@@ -1,5 +1,6 @@
 """Images for people: rounding, bands, grids and files."""
 
+import colorsys
 from fractions import Fraction
 from pathlib import Path
 
@@ -103,6 +104,25 @@ def test_enlarge_repeats_every_pixel():
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 3), np.uint8)
     expected = [np.kron(image, np.ones((5, 5, 1), np.uint8)) for image in images]
     np.testing.assert_array_equal(imaging.enlarge(images, 5), expected)
+
+
+def test_offsets_are_hues_by_direction_and_bright_by_distance():
+    rows, columns = np.mgrid[-20:21, -30:31]
+    colours = imaging.colour_offsets(np.stack([rows, columns], axis=-1))
+    for row, column in [(0, 1), (-20, 0), (13, -13), (20, 30), (-20, -30), (5, 7), (-1, 30)]:
+        turn = np.arctan2(-row, column) / (2 * np.pi) % 1
+        value = 0.4 + 0.6 * min(1, np.hypot(row, column) / 61)
+        expected = 255 * np.array(colorsys.hsv_to_rgb(turn, 1, value))
+        np.testing.assert_allclose(colours[row + 20, column + 30], expected, atol=0.501)
+    assert colours.dtype == np.uint8 and colours[20, 30].tolist() == [128, 128, 128]
+
+
+def test_offsets_of_many_maps_are_coloured_one_by_one_and_saturate():
+    offsets = np.random.default_rng(0).integers(-99, 99, (2, 3, 4, 5, 2), np.int32)
+    offsets[0, 0, 0, 0] = 0, 1000
+    colours = imaging.colour_offsets(offsets)
+    assert colours.shape == (2, 3, 4, 5, 3) and colours[0, 0, 0, 0].tolist() == [255, 0, 0]
+    np.testing.assert_array_equal(colours[1, 2], imaging.colour_offsets(offsets[1, 2]))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
