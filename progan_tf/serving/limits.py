@@ -20,4 +20,4 @@ class Limits:
     queue: int = 256
     seconds: float = 60.0
     gather_seconds: float = 0.005
-    poll_seconds: float = 2.0
+    poll_seconds: float = 1.0

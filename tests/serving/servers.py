@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -46,6 +47,11 @@ class Server:
         status, _, answer = self.ask("POST", f"/v1/models/{model}:predict", document)
         assert status == 200, answer
         return answer
+
+    def figure(self, name: str, headers: dict[str, str] | None = None) -> float:
+        """The sum of a figure of the server, over all labels."""
+        page = self.ask("GET", "/metrics", headers=headers)[2].decode()
+        return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+-]+)$", page, re.MULTILINE))
 
     def wait_until(self, done: Any, seconds: float = 30) -> None:
         """Waits until `done()` is true."""
