@@ -20,6 +20,7 @@ from absl import flags
 
 from data_prep import command_line, quietly
 from progan_tf.errors import InputError
+from progan_tf.export import versions
 
 _MODEL = flags.DEFINE_multi_string(
     "model",
@@ -52,9 +53,12 @@ def main() -> None:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise InputError(f"experiments.serve needs {error.name}; pip install 'progan-tf[serve]'") from error
+    from progan_tf.serving import connections
+    from progan_tf.serving.limits import Limits
+
+    listening = connections.listen(_HOST.value, _PORT.value)
     quietly.import_tensorflow()
     from progan_tf.serving import server
-    from progan_tf.serving.limits import Limits
 
     limits = Limits(
         body_bytes=int(_MAX_BODY_MB.value * 2**20),
@@ -62,7 +66,6 @@ def main() -> None:
         queue=_MAX_QUEUE.value,
         seconds=_TIMEOUT.value,
     )
-    listening = server.listen(_HOST.value, _PORT.value)
     port = listening.getsockname()[1]
     host = f"[{_HOST.value}]" if ":" in _HOST.value else _HOST.value
     _log_to_stderr()
@@ -78,11 +81,9 @@ def _models() -> dict[str, Path]:
         if Path(given).is_dir():
             name, equals, folder = "", "", given
         path = Path(folder if equals else given)
-        if not path.is_dir():
-            raise InputError(f"--model={given}: no model at {path}; give a folder that experiments.export made")
+        newest = versions.find(path)
         if not equals:
-            resolved = path.resolve()
-            name = (resolved.parent if (path / "saved_model.pb").is_file() else resolved).name
+            name = (path.resolve().parent if newest == path else path.resolve()).name
         if not name:
             raise InputError(f"--model={given} has no name; give --model=NAME=FOLDER")
         if name in models:

@@ -1,8 +1,25 @@
-"""HTTP connections that cannot be held open by saying nothing."""
+"""Where clients connect: a listening socket, and HTTP connections that cannot be held open by saying nothing."""
 
 import asyncio
+import socket
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from progan_tf.errors import InputError
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one. Raises InputError where there is none to be had."""
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, number)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise InputError(
+            f"cannot listen on {host} port {port} ({error.strerror}); give another --host or --port"
+        ) from error
+    return listening
 
 
 def protocol(seconds: float) -> type[H11Protocol]:
@@ -22,6 +39,10 @@ def protocol(seconds: float) -> type[H11Protocol]:
             super().data_received(data)
             if self._answering():
                 self._overdue.cancel()
+
+        def eof_received(self) -> bool:
+            """Whether to stay open for a client that will send no more: as long as it waits for an answer."""
+            return self._answering() and not self.cycle.more_body
 
         def on_response_complete(self) -> None:
             self._expect_request()

@@ -5,7 +5,8 @@ import numpy as np
 from progan_tf import imaging
 from progan_tf.serving.model import Arrays, Version
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_HEADER_BYTES = 33  # up to where IHDR ends
 
 
 def signed(outputs: Arrays, inputs: Arrays, version: Version) -> Arrays:
@@ -17,7 +18,7 @@ def signed(outputs: Arrays, inputs: Arrays, version: Version) -> Arrays:
 
 
 def _signed(array: np.ndarray, inputs: Arrays, version: Version) -> np.ndarray:
-    if array.dtype != object or array.ndim != 1 or not all(value.startswith(_PNG) for value in array):
+    if array.dtype != object or array.ndim != 1 or not all(map(_is_png, array)):
         return array
     text = {"SYNTHETIC": version.synthetic, "Model": version.model, "Version": str(version.number)}
     numbers = {
@@ -29,3 +30,7 @@ def _signed(array: np.ndarray, inputs: Arrays, version: Version) -> np.ndarray:
     signed = np.empty(len(array), object)
     signed[:] = [imaging.with_text(png, words) for png, words in zip(array, said, strict=True)]
     return signed
+
+
+def _is_png(value: bytes) -> bool:
+    return value.startswith(_PNG) and len(value) > _HEADER_BYTES

@@ -25,20 +25,6 @@ from progan_tf.serving.site import OPEN_PATHS, site
 _log = logging.getLogger(__name__)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is any free one. Raises InputError where there is none to be had."""
-    try:
-        family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, number)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-    except OSError as error:
-        raise InputError(
-            f"cannot listen on {host} port {port} ({error.strerror}); give another --host or --port"
-        ) from error
-    return listening
-
-
 def serve(
     models: dict[str, Path],
     listening: socket.socket,
