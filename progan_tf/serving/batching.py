@@ -10,6 +10,7 @@ import collections
 import dataclasses
 import math
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +19,8 @@ from progan_tf.serving.limits import Limits
 from progan_tf.serving.model import Arrays, Signature
 from progan_tf.serving.monitoring import Monitoring
 from progan_tf.serving.refusal import Code, Refusal, invalid
+
+_BATCH_SECONDS = 0.25  # by then a call's own cost is nothing beside its rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,7 +42,8 @@ class Batcher:
         self._queues: dict[object, collections.deque[_Waiting]] = {}
         self._count = 0
         self._arrival = asyncio.Event()
-        self._row_seconds = 0.0  # what a row took of late
+        # What a row of a signature took of late; of a version that is gone, nothing is kept.
+        self._row_seconds: weakref.WeakKeyDictionary[Signature, float] = weakref.WeakKeyDictionary()
         self._thread = ThreadPoolExecutor(1, "batches")
         self._task: asyncio.Task | None = None
         monitoring.waiting.set_function(lambda: self._count)
@@ -95,7 +99,8 @@ class Batcher:
             key = min(self._queues, key=lambda key: self._queues[key][0].arrived)
             queue = self._queues[key]
             full_at = queue[0].arrived + self._limits.gather_seconds
-            if not queue[0].alone and sum(one.rows for one in queue) < self._limits.rows and loop.time() < full_at:
+            rows = sum(one.rows for one in queue)
+            if not queue[0].alone and rows < self._most_rows(queue[0].signature) and loop.time() < full_at:
                 try:
                     async with asyncio.timeout_at(full_at):
                         await self._arrival.wait()
@@ -109,7 +114,8 @@ class Batcher:
     def _take(self, key: object) -> list[_Waiting]:
         """The next requests of a queue, as many as a batch holds; those that nobody waits for any more fall away."""
         queue, batch, rows = self._queues[key], [], 0
-        while queue and rows + queue[0].rows <= self._limits.rows:
+        most = self._most_rows(queue[0].signature)
+        while queue and (not batch or rows + queue[0].rows <= most):
             one = queue.popleft()
             self._count -= 1
             if not one.answer.done():
@@ -125,13 +131,20 @@ class Batcher:
         for one, result in zip(batch, _results(batch), strict=True):
             loop.call_soon_threadsafe(_settle, one.answer, result)
         seconds, rows = time.perf_counter() - started, sum(one.rows for one in batch)
-        self._row_seconds += 0.2 * (seconds / rows - self._row_seconds)
+        before = self._row_seconds.get(batch[0].signature, seconds / rows)
+        self._row_seconds[batch[0].signature] = before + 0.2 * (seconds / rows - before)
         self._monitoring.batch_rows.labels(batch[0].model).observe(rows)
         self._monitoring.batch_seconds.labels(batch[0].model).observe(seconds)
 
+    def _most_rows(self, signature: Signature) -> int:
+        """Rows of a batch that takes no longer than it gains by: the first of it waits for the last."""
+        row_seconds = self._row_seconds.get(signature, 0.0)
+        return max(1, min(self._limits.rows, int(_BATCH_SECONDS / max(row_seconds, 1e-6))))
+
     def _seconds_to_drain(self) -> int:
-        rows = sum(one.rows for queue in self._queues.values() for one in queue)
-        return max(1, min(60, math.ceil(rows * self._row_seconds)))
+        waiting = (one for queue in self._queues.values() for one in queue)
+        seconds = sum(one.rows * self._row_seconds.get(one.signature, 0.0) for one in waiting)
+        return max(1, min(60, math.ceil(seconds)))
 
 
 def _results(batch: list[_Waiting]) -> list[Arrays | Exception]:

@@ -128,9 +128,11 @@ def test_a_body_that_never_ends_is_408_and_a_silent_connection_closed(strict):
 
 def test_a_client_that_sends_no_more_gets_its_answer(strict):
     body = b'{"instances": [1]}'
-    head = f"POST /v1/models/types:predict HTTP/1.1\r\nAuthorization: Bearer open-sesame\r\nContent-Length: {len(body)}\r\n"
+    head = f"POST /v1/models/types:predict HTTP/1.1\r\nContent-Length: {len(body)}\r\n"
     with socket.create_connection(("127.0.0.1", strict.port), timeout=10) as connection:
-        connection.sendall(head.encode() + b"Host: x\r\nConnection: close\r\n\r\n" + body)
+        connection.sendall(
+            head.encode() + b"Host: x\r\nAuthorization: Bearer open-sesame\r\nConnection: close\r\n\r\n" + body
+        )
         connection.shutdown(socket.SHUT_WR)
         assert connection.makefile("rb").read().endswith(b'{"predictions":[1.0]}')
 
