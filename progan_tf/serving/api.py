@@ -50,7 +50,7 @@ class Api:
             body, status, headers = await self._answer(scope, receive), 200, {}
         except Refusal as refusal:
             body, status, headers = error_body(refusal.message), refusal.status, refusal.headers
-        await Response(body, status, headers, media_type="application/json")(scope, receive, send)
+        await Response(body + b"\n", status, headers, media_type="application/json")(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> bytes:
         path, method = target(scope), scope["method"]

@@ -96,7 +96,7 @@ def test_decimals_are_the_shortest_that_lead_back(server):
     for values in ("[0.2,0.1]", "[0.2,-Infinity]", "[NaN,16777216.0,1e-07]"):
         body = f'{{"signature_name": "float32", "inputs": {values}}}'
         connection.request("POST", "/v1/models/types:predict", body.encode())
-        assert connection.getresponse().read().decode().replace(" ", "") == f'{{"outputs":{values}}}'
+        assert connection.getresponse().read().decode().replace(" ", "").strip() == f'{{"outputs":{values}}}'
     connection.close()
 
 

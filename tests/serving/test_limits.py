@@ -134,7 +134,7 @@ def test_a_client_that_sends_no_more_gets_its_answer(strict):
             head.encode() + b"Host: x\r\nAuthorization: Bearer open-sesame\r\nConnection: close\r\n\r\n" + body
         )
         connection.shutdown(socket.SHUT_WR)
-        assert connection.makefile("rb").read().endswith(b'{"predictions":[1.0]}')
+        assert connection.makefile("rb").read().endswith(b'{"predictions":[1.0]}\n')
 
 
 def test_a_token_is_asked_for_where_anything_is_to_be_had(strict):
