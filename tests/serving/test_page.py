@@ -1,6 +1,7 @@
 """The page in a browser, with real clicks and keys: it shows what the server gives, and its address says what."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from progan_tf.export import saved_model
 from tests import runs
-from tests.serving import browser, servers
+from tests.serving import browser, models, servers
 from tests.serving.browser import Browser
 from tests.serving.servers import Server
 
@@ -21,13 +22,15 @@ READY = "document.getElementById('status').textContent.includes(' ms')"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Server:
-    """A labelled generator of 16 x 16, behind a token."""
+    """A labelled generator of 16 x 16 and an extension model of windows of 8 x 8, behind a token."""
     browser.find()
     folder = tmp_path_factory.mktemp("page")
     runs.write(folder / "run", images=10000, labels=3)
     saved_model.export(folder / "run", folder / "fields")
     (folder / "token").write_text("open-sesame")
-    with servers.running(folder, {"fields": folder / "fields"}, token_file=folder / "token") as server:
+    models.window(folder / "window" / "1")
+    served = {name: folder / name for name in ("fields", "window")}
+    with servers.running(folder, served, token_file=folder / "token") as server:
         yield server
 
 
@@ -141,6 +144,87 @@ def downloaded(page: Browser, name: str) -> Path:
     raise AssertionError(f"{name} was not downloaded")
 
 
+def scene(page: Browser) -> np.ndarray:
+    """Pixels of the scene, which is drawn enlarged, without its outlines."""
+    width, height = map(
+        int, re.search(r"of (\d+) x (\d+) pixels", page.run("document.getElementById('scene').ariaLabel")).groups()
+    )
+    page.run("document.getElementById('outlines').checked && document.getElementById('outlines').click()")
+    pixels = page.run(f"""(() => {{
+      const scene = document.getElementById('scene'), small = new OffscreenCanvas({width}, {height}).getContext('2d');
+      small.imageSmoothingEnabled = false;
+      small.drawImage(scene, 0, 0, {width}, {height});
+      return [...small.getImageData(0, 0, {width}, {height}).data];
+    }})()""")
+    return np.array(pixels).reshape(height, width, 4)[..., :3]
+
+
+def extended(page: Browser, wanted: str) -> None:
+    page.wait_for(f"document.getElementById('scene').ariaLabel.startsWith('Scene of {wanted} pixels')")
+    page.wait_for("!document.querySelector('#edges button').disabled")
+
+
+def test_a_picture_grows_where_it_is_clicked_and_stays_as_it_is(page, server, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (10, 12, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "scene.png")
+    page.open(f"http://127.0.0.1:{server.port}/#model=window&from=5")
+    page.wait_for("!document.getElementById('extend').hidden && document.getElementById('scene').width")
+    page.give("#start-image", tmp_path / "scene.png")
+    extended(page, "12 x 10")
+    np.testing.assert_array_equal(scene(page), picture)
+    page.click("#edges button[value=e]")
+    extended(page, "16 x 10")
+    page.click("#edges button[value=nw]")
+    extended(page, "20 x 14")
+    first = scene(page)
+    np.testing.assert_array_equal(first[4:, 4:16], picture)
+    page.click("#variants label:nth-of-type(3) canvas")
+    page.wait_for("document.querySelector('#variants input:checked').value == 2")
+    third = scene(page)
+    np.testing.assert_array_equal(third[4:, 4:], first[4:, 4:])  # what the step before made stays too
+    assert (third[:4] != first[:4]).any(axis=-1).mean() > 0.9
+    page.click("#scene-download")
+    image = Image.open(downloaded(page, "window_scene.png"))
+    np.testing.assert_array_equal(np.asarray(image.convert("RGB")), third)
+    assert (image.text["Steps"], image.text["Real"], image.text["Seed"]) == ("image.e0.nw2", "4,4,12,10", "5")
+    assert image.text["SYNTHETIC"].startswith("SYNTHETIC: ")
+    page.click("#undo")
+    extended(page, "16 x 10")
+    page.click("#undo")
+    extended(page, "12 x 10")
+    np.testing.assert_array_equal(scene(page), picture)
+    assert page.run("document.getElementById('undo').disabled")
+
+
+def test_a_scene_from_nothing_is_the_same_wherever_its_address_is_opened(page, server):
+    page.open(f"http://127.0.0.1:{server.port}/#model=window&from=9")
+    page.wait_for("!document.getElementById('extend').hidden && document.getElementById('scene').width")
+    page.click("#start-empty")
+    extended(page, "8 x 8")
+    page.run("document.querySelector('#edges button[value=s]').focus()")
+    page.press("Enter", 13, "\r")
+    extended(page, "8 x 12")
+    page.run("document.querySelector('#variants input').focus()")
+    page.press("ArrowRight", 39)
+    page.wait_for("location.hash.includes('way-grown=start0.s1')")
+    seen, address = scene(page), page.run("location.href")
+    page.open(address)
+    extended(page, "8 x 12")
+    np.testing.assert_array_equal(scene(page), seen)
+    assert page.run("document.getElementById('generate').hidden")
+
+
+def test_what_is_no_picture_is_refused(page, server, tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    Image.new("RGB", (1100, 8)).save(tmp_path / "long.png")
+    page.open(f"http://127.0.0.1:{server.port}/#model=window")
+    page.wait_for("!document.getElementById('extend').hidden && document.getElementById('scene').width")
+    for name, said in (("notes.txt", "notes.txt is no picture"), ("long.png", "larger than 1024 x 1024 pixels")):
+        page.give("#start-image", tmp_path / name)
+        page.wait_for(f"document.getElementById('status').textContent.includes({json.dumps(said)})")
+    assert page.run("document.querySelector('#edges button').disabled")
+
+
 def test_what_cannot_be_is_said(page, server):
     go(page, server, "seed=3&grid=1")
     page.type("#seed", "1.5")
@@ -162,10 +246,19 @@ def test_everything_has_a_name_for_those_who_do_not_see_it(page, server):
     assert page.run("document.documentElement.lang") == "en"
 
 
+def fits(page: Browser, width: int) -> bool:
+    """Whether nothing reaches beyond the window's edge."""
+    edges = "[...document.querySelectorAll('main *')].map((one) => one.getBoundingClientRect().right)"
+    return page.run("document.documentElement.scrollWidth") <= width and max(page.run(edges)) <= width
+
+
 @pytest.mark.parametrize("width, dark", [(1000, False), (390, True), (320, False)])
 def test_it_fits_a_screen_by_day_and_by_night(page, server, width, dark):
+    page.open(f"http://127.0.0.1:{server.port}/#model=window&way-grown=start0", width=width, dark=dark)
+    extended(page, "8 x 8")
+    assert fits(page, width)
     go(page, server, "seed=3&grid=16", width=width, dark=dark)
-    assert page.run("document.documentElement.scrollWidth") <= width
+    assert fits(page, width)
     ground = page.run("getComputedStyle(document.body).backgroundColor")
     level = sum(map(int, ground.removeprefix("rgb(").removesuffix(")").split(",")))
     assert level < 150 if dark else level > 600

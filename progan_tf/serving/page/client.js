@@ -39,6 +39,12 @@ export async function predict(model, signature, inputs) {
   return (await ask(path, { method: "POST", body })).outputs;
 }
 
+// The signatures of a model by name, as the protocol shows them.
+export async function metadata(model) {
+  const path = `v1/models/${encodeURIComponent(model.name)}/versions/${model.version}/metadata`;
+  return (await ask(path)).metadata.signature_def.signature_def;
+}
+
 export function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }

@@ -1,10 +1,12 @@
 // The page: which model, and what can be done with it.
 
 import * as client from "./client.js";
+import * as extend from "./extend.js";
 import * as generate from "./generate.js";
 import * as state from "./state.js";
 
 const element = (id) => document.getElementById(id);
+const USUAL = "these images are made up by a neural network and show no real place";
 let models = [];
 
 function tell(message, failed = false) {
@@ -20,10 +22,11 @@ async function open() {
   if (data?.name) facts.push(`trained on ${data.name}`);
   if (kimg) facts.push(`${Math.round(kimg).toLocaleString("en")} thousand images seen`);
   element("facts").textContent = facts.join(", ");
-  const said = model.description.synthetic?.replace(/^SYNTHETIC: /, "");
-  if (said) element("synthetic").textContent = `${said[0].toUpperCase()}${said.slice(1)}.`;
+  const usual = extend.serves(model) ? "what a dashed line surrounds is made up by a neural network and shows no real place" : USUAL;
+  const said = (model.description.synthetic ?? usual).replace(/^SYNTHETIC: /, "");
+  element("synthetic").textContent = `${said[0].toUpperCase()}${said.slice(1)}.`;
   state.write({ model: model.name });
-  for (const [id, view] of Object.entries({ generate })) {
+  for (const [id, view] of Object.entries({ generate, extend })) {
     element(id).hidden = !view.serves(model);
     if (view.serves(model)) await view.open(model);
   }
@@ -48,6 +51,7 @@ async function enter() {
 }
 
 generate.start(tell);
+extend.start(tell);
 element("model").addEventListener("change", open);
 element("entry").addEventListener("submit", (event) => {
   event.preventDefault();
