@@ -119,8 +119,8 @@ def load(model: str, number: int, folder: Path) -> Version:
         name: Signature(
             name,
             graph.signature_def[name].method_name,
-            dict(function.structured_input_signature[1]),
-            dict(function.structured_outputs),
+            dict(sorted(function.structured_input_signature[1].items())),
+            dict(sorted(function.structured_outputs.items())),
             function,
             loaded,
         )
