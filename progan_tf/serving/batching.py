@@ -154,11 +154,11 @@ def _results(batch: list[_Waiting]) -> list[Arrays | Exception]:
             return [batch[0].signature.run(batch[0].arrays)]
         except Exception as error:
             return [error]
-    signature = batch[0].signature
-    joined = {name: np.concatenate([one.arrays[name] for one in batch]) for name in signature.inputs}
-    ends = np.cumsum([one.rows for one in batch])
+    signature, ends = batch[0].signature, np.cumsum([one.rows for one in batch])
     try:
-        outputs = signature.run(joined)
+        outputs = signature.run(
+            {name: np.concatenate([one.arrays[name] for one in batch]) for name in signature.inputs}
+        )
     except Exception:
         outputs = {}
     if not outputs or any(len(output) != ends[-1] for output in outputs.values()):

@@ -22,6 +22,7 @@ class Monitoring:
 
     @classmethod
     def new(cls) -> "Monitoring":
+        """Counters at zero, in a registry of their own."""
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)  # memory, time on the processor, open files
         return cls(

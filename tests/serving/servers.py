@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).parents[2]
+SECONDS = 3  # after which the shared server gives a request up
 
 
 class Server:

@@ -20,23 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import models, servers
-from tests.serving.servers import Server
-
 CASES = [json.loads(line) for line in (Path(__file__).parent / "conformance.jsonl").read_text().splitlines()]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Server:
-    folder = tmp_path_factory.mktemp("conformance")
-    models.half_plus(folder / "half_plus_two" / "123", 2)
-    (folder / "half_plus_two" / "labels.json").write_text('{"Version_Label": 123}')
-    models.half_plus(folder / "half_plus_three" / "123", 3)
-    models.named(folder / "named" / "1")
-    models.types(folder / "types" / "1")
-    names = ("half_plus_two", "half_plus_three", "named", "types")
-    with servers.running(folder, {name: folder / name for name in names}) as server:
-        yield server
 
 
 def comparable(text: str) -> Any:
@@ -51,8 +35,8 @@ def test_there_are_enough_cases():
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join([case["source"], *case["request"]]))
-def test_conformance(server, case: dict[str, Any]):
-    connection = server.connect()
+def test_conformance(protocol, case: dict[str, Any]):
+    connection = protocol.connect()
     connection.request(*case["request"], case["body"].encode() if "body" in case else None)
     reply = connection.getresponse()
     content = reply.read().decode()
@@ -73,9 +57,9 @@ def test_conformance(server, case: dict[str, Any]):
         assert case["error_has"] in said
 
 
-def test_metadata_is_that_of_the_documentation(server):
+def test_metadata_is_that_of_the_documentation(protocol):
     """The form of saved_model_half_plus_two_2_versions_metadata.json, of the source's own test."""
-    status, _, answer = server.ask("GET", "/v1/models/named/metadata")
+    status, _, answer = protocol.ask("GET", "/v1/models/named/metadata")
     assert status == 200
     assert answer["model_spec"] == {"name": "named", "signature_name": "", "version": "1"}
     signature = answer["metadata"]["signature_def"]["signature_def"]["serving_default"]
@@ -86,13 +70,13 @@ def test_metadata_is_that_of_the_documentation(server):
         "name": "serving_default_signal:0",
     }
     assert signature["outputs"].keys() == {"tag", "total", "trace"}
-    by_label = server.ask("GET", "/v1/models/half_plus_two/labels/Version_Label/metadata")[2]
+    by_label = protocol.ask("GET", "/v1/models/half_plus_two/labels/Version_Label/metadata")[2]
     assert by_label["model_spec"]["version"] == "123"
 
 
-def test_decimals_are_the_shortest_that_lead_back(server):
+def test_decimals_are_the_shortest_that_lead_back(protocol):
     """Six digits, or as many as it takes (tensor: WriteDecimal), beside infinities as elsewhere."""
-    connection = server.connect()
+    connection = protocol.connect()
     for values in ("[0.2,0.1]", "[0.2,-Infinity]", "[NaN,16777216.0,1e-07]"):
         body = f'{{"signature_name": "float32", "inputs": {values}}}'
         connection.request("POST", "/v1/models/types:predict", body.encode())
@@ -100,8 +84,8 @@ def test_decimals_are_the_shortest_that_lead_back(server):
     connection.close()
 
 
-def test_a_connection_goes_on_after_errors(server):
-    connection = server.connect()
+def test_a_connection_goes_on_after_errors(protocol):
+    connection = protocol.connect()
     for path, status in (("/v1/models/x/metadata", 404), ("/v1/nothing", 400), ("/v1/models/named", 200)):
         connection.request("GET", path)
         reply = connection.getresponse()

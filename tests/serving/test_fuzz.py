@@ -16,10 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.serving import models, servers
-from tests.serving.servers import Server
+from tests.serving.servers import SECONDS, Server
 
-SECONDS = 3  # after which the server gives a request up
 GOOD = {
     "types": [
         {"instances": [1.0, 2.0]},
@@ -318,17 +316,6 @@ def is_well(server: Server) -> bool:
     return answer == {"predictions": [2.0]} and time.monotonic() - started < SECONDS
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Server:
-    folder = tmp_path_factory.mktemp("fuzz")
-    models.types(folder / "types" / "1")
-    models.named(folder / "named" / "1")
-    models.window(folder / "window" / "1")
-    names = ("types", "named", "window")
-    with servers.running(folder, {name: folder / name for name in names}, max_body_mb=1, timeout=SECONDS) as server:
-        yield server
-
-
 def survive(server: Server, numbers: range) -> dict[str, int]:
     """Sends requests and checks that the server comes through; how often there was which answer."""
     counts: dict[str, int] = {}
@@ -344,19 +331,19 @@ def survive(server: Server, numbers: range) -> dict[str, int]:
     return counts
 
 
-def test_malformed_requests_are_survived(server):
-    counts = survive(server, range(400))
+def test_malformed_requests_are_survived(protocol):
+    counts = survive(protocol, range(400))
     assert {kind.split()[0] for kind in counts} == set(KINDS)
     assert sum(count for kind, count in counts.items() if kind.endswith(" 400")) > 150
 
 
 @pytest.mark.slow
-def test_five_thousand_malformed_requests_are_survived(server):
-    memory = server.figure("process_resident_memory_bytes")
-    counts = survive(server, range(1000, 6000))
+def test_five_thousand_malformed_requests_are_survived(protocol):
+    memory = protocol.figure("process_resident_memory_bytes")
+    counts = survive(protocol, range(1000, 6000))
     assert sum(counts.values()) == 5000
     print(dict(sorted(counts.items())))  # which is what the run was for
-    assert server.figure("process_resident_memory_bytes") < memory + 300e6
+    assert protocol.figure("process_resident_memory_bytes") < memory + 300e6
 
 
 def test_a_number_is_one_request():

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from progan_tf.export import saved_model
-from tests import runs
 from tests.serving import browser, models, servers
 from tests.serving.browser import Browser
 from tests.serving.servers import Server
@@ -21,15 +19,13 @@ READY = "document.getElementById('status').textContent.includes(' ms')"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Server:
+def server(exported, tmp_path_factory) -> Server:
     """A labelled generator of 16 x 16 and an extension model of windows of 8 x 8, behind a token."""
     browser.find()
     folder = tmp_path_factory.mktemp("page")
-    runs.write(folder / "run", images=10000, labels=3)
-    saved_model.export(folder / "run", folder / "fields")
     (folder / "token").write_text("open-sesame")
     models.window(folder / "window" / "1")
-    served = {name: folder / name for name in ("fields", "window")}
+    served = {"fields": exported, "window": folder / "window"}
     with servers.running(folder, served, token_file=folder / "token") as server:
         yield server
 

@@ -7,25 +7,14 @@ import json
 import re
 import shutil
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from progan_tf.export import saved_model
-from tests import runs
 from tests.serving import models, servers
 from tests.serving.servers import Server
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory) -> Path:
-    """A generator of 16 x 16, three classes, as the project exports it."""
-    folder = tmp_path_factory.mktemp("exported")
-    runs.write(folder / "run", images=10000, labels=3)
-    return saved_model.export(folder / "run", folder / "fields").path.parent
 
 
 @pytest.fixture(scope="module")
