@@ -1,6 +1,7 @@
 """Images for people: rounding, bands, grids and files."""
 
 import colorsys
+import io
 from fractions import Fraction
 from pathlib import Path
 
@@ -174,3 +175,22 @@ def test_a_write_that_fails_leaves_the_file_before_as_it_was(tmp_path, monkeypat
     with pytest.raises(OSError, match="no space"):
         imaging.write_png(tmp_path / "image.png", np.full((4, 4, 3), 2, np.uint8))
     assert np.all(np.asarray(Image.open(tmp_path / "image.png")) == 1)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_text_is_put_into_a_png_of_others_and_nothing_else_changes(dtype):
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (5, 7, 3), dtype)
+    png = tf.io.encode_png(pixels).numpy()
+    said = {"SYNTHETIC": "SYNTHETIC: made up", "Model": "Wälder 森林", "Seed": "-7"}
+    signed = imaging.with_text(png, said)
+    assert Image.open(io.BytesIO(signed)).text == said
+    assert Image.open(io.BytesIO(imaging.with_text(signed, {"More": "x"}))).text == {**said, "More": "x"}
+    np.testing.assert_array_equal(tf.io.decode_png(signed, dtype=dtype), pixels)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIDAT" + b"x" * 40]
+)
+def test_text_is_put_into_nothing_but_a_png(content):
+    with pytest.raises(ValueError, match="no PNG"):
+        imaging.with_text(content, {"a": "b"})

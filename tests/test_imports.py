@@ -25,7 +25,7 @@ FLOORS = [
     },
     {"progan_tf.training"},
     {"progan_tf.extension"},
-    {"progan_tf.export"},
+    {"progan_tf.export", "progan_tf.serving"},
     {"experiments"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
