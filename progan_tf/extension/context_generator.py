@@ -1,5 +1,6 @@
 """The conditional generator: a growing generator that sees all that is known of the window at every level."""
 
+import math
 from typing import NamedTuple
 
 import keras
@@ -110,7 +111,8 @@ class ContextGenerator(GrowingNetwork):
         if self.extension.attention != "off":
             self.attention_level = min(self.extension.attention_resolution, self.config.resolution).bit_length() - 1
             level, features = self.attention_level, self._made(self.attention_level)
-            self.attend = ContextualAttention(dtype=self.precision)
+            # Pixel norm gives queries a length of about sqrt(features); the published 10 would pick one key alone.
+            self.attend = ContextualAttention(scale=10 / math.sqrt(features), dtype=self.precision)
             self.copied = self._conv(level, "copied", 2 * features, features, 1, gain=1.0)
             if self.extension.attention == "gated":
                 self.gate = self._conv(level, "gate", 2 * features + 1, 1, 1, gain=1.0)
