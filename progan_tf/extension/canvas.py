@@ -123,7 +123,11 @@ def open_canvas(
     pixels = int(np.prod(shape)) * np.dtype(dtype).itemsize
     for name, size in (("pixels.raw", pixels), ("provenance.raw", shape[0] * shape[1]), ("done.raw", 8)):
         with (folder / name).open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)  # a disk that is full says so now, and not by a signal
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)  # a disk that is full says so now, and not by a signal
+            except OSError:
+                file.truncate(0)
+                raise
     canvas = Canvas(folder, shape, dtype)
     fill(canvas)
     partial = folder / (_SETTINGS + ".tmp")

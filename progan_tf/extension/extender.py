@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from progan_tf.errors import InputError
 
 # (images [N, W, W, C] of the model's dtype, known [N, W, W] bool or uint8, seeds [N] int64) -> images [N, W, W, C], in
 # which known pixels are as they were. What unknown pixels hold does not matter.
@@ -11,18 +14,24 @@ Extend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def load(folder: Path, batch: int) -> Extend:
-    """The extender of an exported model, its version folder given; it always computes `batch` windows at once.
+    """The extender of an exported model, its version folder given. Raises what `of` and TensorFlow's loading do."""
+    import tensorflow as tf
+
+    return of(tf.saved_model.load(str(folder)), batch)
+
+
+def of(model: Any, batch: int) -> Extend:
+    """The extender of a loaded SavedModel; it always computes `batch` windows at once.
 
     The last bits of a batch may depend on its size, so a smaller one is padded, and a larger one cut in pieces.
 
     Raises:
-        OSError, ValueError, tensorflow.errors.OpError: the model is damaged, or extends nothing.
+        InputError: the model extends nothing.
     """
     import tensorflow as tf
 
-    model = tf.saved_model.load(str(folder))
     if "extend" not in model.signatures:
-        raise ValueError("it has no signature named extend")
+        raise InputError("the model has no signature named extend; export one that was trained with --task=extension")
 
     def extend(images: np.ndarray, known: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         inputs = {

@@ -45,12 +45,7 @@ def make(cells: Cells, window: int, order: str, blend: int, batch: int) -> list[
     """
     if order not in ORDERS:
         raise InputError(f"order {order} is unknown; choose one of {', '.join(ORDERS)}")
-    largest = int(max(np.diff(cells.tops).max(), np.diff(cells.lefts).max()))
-    if not 0 <= 2 * blend <= window - largest:
-        raise InputError(
-            f"blend {blend} does not fit: a window of {window} around cells of {largest} has room for "
-            f"{max(0, window - largest) // 2} pixels on every side"
-        )
+    check_blend(blend, window, int(max(np.diff(cells.tops).max(), np.diff(cells.lefts).max())))
     middle = (cells.real.shape[0] // 2, cells.real.shape[1] // 2)
     rings = cells_of.rings(cells, middle if order == "spiral" else (0, 0))
     sequence = _spiral(cells, rings) if order == "spiral" else np.argwhere(rings)
@@ -58,6 +53,15 @@ def make(cells: Cells, window: int, order: str, blend: int, batch: int) -> list[
     for number, (depth, cell) in enumerate(_placed(cells, sequence, rings, window, blend)):
         steps.setdefault(number if order == "raster" else depth, []).append(cell)
     return [step[first : first + batch] for _, step in sorted(steps.items()) for first in range(0, len(step), batch)]
+
+
+def check_blend(blend: int, window: int, tile: int) -> None:
+    """Raises InputError where a window around a cell of `tile` has no room to blend."""
+    if not 0 <= 2 * blend <= window - tile:
+        raise InputError(
+            f"blend {blend} does not fit: a window of {window} around cells of {tile} has room for "
+            f"{max(0, window - tile) // 2} pixels on every side"
+        )
 
 
 def _spiral(cells: Cells, rings: np.ndarray) -> np.ndarray:
