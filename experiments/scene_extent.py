@@ -36,7 +36,8 @@ def resolve(scene: Pair | None, sides: Mapping[str, str], size: str | None, tile
     whole_width, whole_height = map(int, given.groups())
     if whole_width < max(1, width) or whole_height < max(1, height):
         raise InputError(f"--size={size} does not hold the input of {width} x {height}; give it as large or larger")
-    return _possible(whole_height, whole_width), ((whole_height - height) // 2, (whole_width - width) // 2)
+    corner = ((whole_height - height) // 2, (whole_width - width) // 2) if scene else (0, 0)
+    return _possible(whole_height, whole_width), corner
 
 
 def _pixels(side: str, amount: str, tile: int) -> int:

@@ -69,13 +69,15 @@ def write_geotiff(
     import rasterio
     from rasterio.enums import ColorInterp
     from rasterio.errors import NotGeoreferencedWarning
+    from rasterio.windows import Window
 
     height, width, bands = canvas.pixels.shape
     layout = {"height": height, "width": width, "count": bands + 1, "dtype": values.dtype, "nodata": nodata}
     layout |= {"tiled": True, "blockxsize": 256, "blockysize": 256, "interleave": "pixel", "BIGTIFF": "IF_SAFER"}
     layout |= {"compress": "deflate", "photometric": "MINISBLACK", "crs": geography and geography.crs}
     if geography:
-        layout["transform"] = geography.transform * rasterio.Affine.translation(-corner[1], -corner[0])
+        canvas_in_scene = Window(-corner[1], -corner[0], width, height)
+        layout["transform"] = rasterio.windows.transform(canvas_in_scene, geography.transform)
     temporary = path.with_name(path.name + ".tmp")
     try:
         with warnings.catch_warnings():
@@ -88,7 +90,7 @@ def write_geotiff(
                 file.update_tags(**(geography.tags if geography else {}), **said)
                 _write_scales(file, geography, model)
                 for top, pixels, provenance in canvas.strips():
-                    window = rasterio.windows.Window(0, top, width, len(pixels))
+                    window = Window(0, top, width, len(pixels))
                     written = np.concatenate([pixels, provenance[..., np.newaxis].astype(pixels.dtype)], axis=-1)
                     file.write(np.moveaxis(written, -1, 0), window=window)
         temporary.replace(path)
