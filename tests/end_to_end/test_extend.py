@@ -141,6 +141,7 @@ def test_from_nothing(model, tmp_path):
     assert provenance.min() == 2 == provenance[16, 25]
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_killed_and_stopped_on_the_way_it_ends_with_the_same_bytes(model, tmp_path):
     picture(tmp_path / "town.png")
     options = {"model": model, "input": tmp_path / "town.png", "size": "160x170", "order": "raster", "blend": 2}
