@@ -57,6 +57,8 @@ Frame = tuple[str, str, np.ndarray]  # file name without its suffix, what it say
 def main() -> None:
     folder = versions.find(Path(_MODEL.value))
     model = descriptions.read(folder)
+    if model.task == "extension":
+        raise InputError(f"model {model.name} continues images and draws none alone; use experiments.extend")
     _check_flags(model)
     label = _label(model)
     output = Path(_OUTPUT.value)

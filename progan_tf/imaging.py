@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +54,21 @@ def colour_offsets(offsets: np.ndarray) -> np.ndarray:
 
 def write_png(path: Path, image: np.ndarray, text: Mapping[str, str] | None = None) -> None:
     """Writes an image [H, W, 1 to 4] uint8 or uint16 with `text` as metadata, whole or not at all."""
+    write_png_blocks(path, image.shape, [image], text)
+
+
+def write_png_blocks(
+    path: Path, shape: tuple[int, int, int], blocks: Iterable[np.ndarray], text: Mapping[str, str] | None = None
+) -> None:
+    """As `write_png`, an image of `shape` whose rows come from top to bottom in blocks [h, W, C]; it holds one."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(to_png(image, text))
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.writelines(_png(shape, blocks, text or {}))
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def to_png(image: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
@@ -64,19 +76,7 @@ def to_png(image: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
 
     The second of two bands, and the fourth of four, is alpha to whoever does not know better.
     """
-    height, width, channels = image.shape
-    big_endian = image.astype(image.dtype.newbyteorder(">"))  # Pillow would write colours of 16 bits with 8
-    rows = np.frombuffer(big_endian.tobytes(), np.uint8).reshape(height, -1)
-    # Each byte less the one above it (filter type 2), which compresses better.
-    filtered = np.insert(np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1])), 0, 2, axis=1)
-    header = struct.pack(">2I5B", width, height, 8 * image.itemsize, (0, 4, 2, 6)[channels - 1], 0, 0, 0)
-    chunks = [
-        (b"IHDR", header),
-        *_text_chunks(text or {}),
-        (b"IDAT", zlib.compress(filtered.tobytes(), 1)),  # level 6 takes four times as long for 1 to 5 % less
-        (b"IEND", b""),
-    ]
-    return _SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
+    return b"".join(_png(image.shape, [image], text or {}))
 
 
 def with_text(png: bytes, text: Mapping[str, str]) -> bytes:
@@ -93,6 +93,27 @@ def _text_chunks(text: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     for key, value in text.items():
         metadata.add_text(key, value)
     return [(kind, data) for kind, data, *_ in metadata.chunks]
+
+
+def _png(shape: tuple[int, int, int], blocks: Iterable[np.ndarray], text: Mapping[str, str]) -> Iterator[bytes]:
+    """The pieces of a PNG file."""
+    height, width, channels = shape
+    compressor = zlib.compressobj(1)  # level 6 takes four times as long for 1 to 5 % less
+    above = None
+    for block in blocks:
+        big_endian = block.astype(block.dtype.newbyteorder(">"))  # Pillow would write colours of 16 bits with 8
+        rows = np.frombuffer(big_endian.tobytes(), np.uint8).reshape(len(block), -1)
+        if above is None:
+            above = np.zeros_like(rows[:1])
+            depth, colour = 8 * block.itemsize, (0, 4, 2, 6)[channels - 1]
+            yield _SIGNATURE + _chunk(b"IHDR", struct.pack(">2I5B", width, height, depth, colour, 0, 0, 0))
+            yield from (_chunk(kind, data) for kind, data in _text_chunks(text))
+        # Each byte less the one above it (filter type 2), which compresses better.
+        filtered = np.insert(np.diff(rows, axis=0, prepend=above), 0, 2, axis=1)
+        above = rows[-1:]
+        yield _chunk(b"IDAT", compressor.compress(filtered.tobytes()))
+    yield _chunk(b"IDAT", compressor.flush())
+    yield _chunk(b"IEND", b"")
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
