@@ -24,6 +24,8 @@ class Description:
     band, in the order of `bands`, and the physical value of a pixel is low + pixel * (high - low) / top, top being 255
     or 65535, the largest value of `dtype`. None: pixels are as they were in the sources. `physical_values` says the
     same in words, for readers of the file.
+
+    `task` is images, or extension: `resolution` is its window then, and `tile` the step by which a roll-out goes on.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Description:
     licence: str
     physical_values: str | None = None
     synthetic: str = SYNTHETIC
+    task: str = "images"
+    tile: int = 0
 
 
 def physical_values(scaling: dict[str, Any] | None, dtype: str) -> str:

@@ -17,7 +17,7 @@ from progan_tf.metrics.grey import grey_levels
 from progan_tf.metrics.joins import PHASE, joins, like_places
 
 _LARGEST = 64
-_FEATURES, _STEPS, _BATCH, _RATE, _DECAY = 32, 300, 64, 2e-3, 1e-2
+_FEATURES, _STEPS, _BATCH, _RATE, _DECAY = 32, 200, 64, 2e-3, 1e-2
 _LEAST_IMAGES = 8
 
 
