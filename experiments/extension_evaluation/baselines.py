@@ -40,7 +40,8 @@ class Paste:
     others: np.ndarray
 
     def __call__(self, images: np.ndarray, known: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        return np.where(known.astype(bool)[..., np.newaxis], images, self.others[seeds % len(self.others)])
+        chosen = [np.random.default_rng(int(seed)).integers(len(self.others)) for seed in seeds]
+        return np.where(known.astype(bool)[..., np.newaxis], images, self.others[chosen])
 
 
 def quilting(images: np.ndarray, known: np.ndarray, seeds: np.ndarray) -> np.ndarray:

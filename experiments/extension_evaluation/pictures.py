@@ -41,7 +41,8 @@ def marches(strips: Mapping[str, np.ndarray], known: int, display_bands: tuple[i
     for name, images in strips.items():
         shown = _rgb(images, display_bands).copy()
         shown[:, :, known] = _LINE
-        parts += [_text(shown.shape[2], [(0, name)]), *(np.pad(one, ((0, _GAP), (0, 0), (0, 0))) for one in shown)]
+        framed = np.pad(shown, ((0, 0), (0, _GAP), (0, 0), (0, 0)), constant_values=255)
+        parts += [_text(shown.shape[2], [(0, name)]), *framed]
     return np.concatenate(parts)
 
 

@@ -34,7 +34,9 @@ def quilt(image: np.ndarray, known: np.ndarray, otherwise: np.ndarray, rng: np.r
         target = np.where(there[..., np.newaxis], result[block], 0)
         # The squared difference where both exist, but for the target's own squares, which are those of all patches.
         own = np.square(target).sum()
-        errors = squares @ there.ravel() - 2 * patches.reshape(len(patches), -1) @ target.ravel() + own
+        errors = (
+            squares @ there.ravel().astype(np.float32) - 2 * patches.reshape(len(patches), -1) @ target.ravel() + own
+        )
         errors = np.maximum(errors, 0)
         best = np.flatnonzero(errors <= (1 + _TOLERANCE) * errors.min())
         patch = patches[rng.choice(best)]
