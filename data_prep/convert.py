@@ -3,6 +3,7 @@
   python -m data_prep.convert --input=photos --output=data/photos --resolution=256
   python -m data_prep.convert --input=scenes/*.tif --output=data/scenes --bands=red,green,blue --splits=train:80,test:20
   python -m data_prep.convert --input=tfds:eurosat/rgb --output=data/eurosat --resolution=64 --labels=source
+  python -m data_prep.convert --input=data/scenes --output=data/windows --resolution=512 --stitch=2
 
 Stopped or killed, the same command takes the work up again. docs/DATA.md tells the rest.
 """
@@ -54,6 +55,9 @@ _define_choice(
     "resize shrinks the largest central square.",
 )
 _define("stride", "Pixels from one tile to the next; 0: the resolution, so that tiles do not overlap.")
+_define(
+    "stitch", "Neighbouring tiles of a dataset, in both directions, to put together as one image; one begins at each."
+)
 _define_choice(
     "labels", jobs.LABELS, "folders: the first sub-folder's name is the class; source: TFDS or TFRecords say."
 )
@@ -114,6 +118,9 @@ def main() -> None:
     )
     if job.splits:
         print(f"splits   {', '.join(_asked_and_got(job, dataset))}")
+    elif len(dataset.splits) > 1:
+        kept = ", ".join(f"{name} {dataset.images(name):,}" for name in dataset.splits)
+        print(f"splits   {kept}, as their tiles were")
     empty = [name for name, share in job.splits if share and name not in dataset.splits]
     if empty:
         print(f"empty    {', '.join(empty)} got no image; {report.split_remedy or 'choose a smaller --split_cell_km'}")

@@ -58,6 +58,7 @@ class CutTile:
     crs: str | None
     digest: str
     looks: str | None
+    split: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _row(part: int, slot: int, file: str, tile: Tile, planes: np.ndarray, rules:
     digest = hashlib.sha256(planes).hexdigest()[:32]
     looks = look.describe(planes.transpose(1, 2, 0)) if rules.hash_looks else None
     place = (tile.key, tile.scene, tile.row, tile.column, tile.label, tile.bounds, tile.crs)
-    return CutTile(part, slot, file, *place, digest, looks)
+    return CutTile(part, slot, file, *place, digest, looks, tile.split)
 
 
 def _as_json(done: Cut) -> dict[str, Any]:
@@ -166,6 +167,6 @@ def _from_json(fields: dict[str, Any]) -> Cut:
 
 def _tile(row: list) -> CutTile:
     tile = dict(zip(CutTile.__match_args__, row, strict=True))
-    for name in ("file", "scene", "label", "crs"):  # the same for many tiles: one string of each
+    for name in ("file", "scene", "label", "crs", "split"):  # the same for many tiles: one string of each
         tile[name] = tile[name] and sys.intern(tile[name])
     return CutTile(**tile | {"bounds": tile["bounds"] and tuple(tile["bounds"])})

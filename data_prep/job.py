@@ -32,7 +32,7 @@ class Job:
         source: who reads it; `auto` tells by what is there.
         fit: makes squares of `resolution` pixels: `tile` cuts all that fit side by side, `crop` the central one,
             `resize` shrinks the largest central square.
-        stride: pixels from one tile to the next, 0: `resolution`.
+        stride: pixels from one tile to the next, 0: `resolution`, or with `stitch` the side of the tiles it takes.
         labels: `none`, `folders` (the first sub-folder's name) or `source` (what the source itself says).
         bands: names or numbers from 1, in the order wanted; none: all of them.
         nodata: a pixel is empty where all bands have this value, besides where the file says so; None: no such value.
@@ -40,6 +40,7 @@ class Job:
         mask, mask_exclude: a raster over the same ground, and its values that make a pixel empty; `{scene}` in the
             path stands for the name of the scene's file without its suffix.
         resolution_m: metres a pixel to resample scenes to; 0: as they are.
+        stitch: tiles of a dataset, in both directions, that one image is put together from; 1: each is one.
         grid_pattern: how file names tell neighbours, as in `{scene}_r{row}_c{column}.png` or `{z}/{x}/{y}.png`.
         tfds_split, tfds_data_dir: what to take of a TensorFlow dataset (its slicing syntax), and where it lies.
 
@@ -66,6 +67,7 @@ class Job:
     resolution: int = 256
     fit: str = "tile"
     stride: int = 0
+    stitch: int = 1
     labels: str = "none"
     bands: tuple[str, ...] = ()
     nodata: float | None = None
@@ -117,6 +119,7 @@ class Job:
                 raise InputError(f"{field} {getattr(self, field)} is negative or no number; choose 0 or more")
         if not re.fullmatch(r"[\w.-]*", self.name, re.ASCII):
             raise InputError(f"name {self.name!r} becomes part of file names; use letters, digits, '.', '_' and '-'")
+        self._check_stitch()
         self._check_values()
         self._check_splits()
         if self.mask and not self.mask_exclude:
@@ -129,6 +132,21 @@ class Job:
             raise InputError("with grid_pattern images touch each other; leave out stride, resolution_m, and fit crop")
         if self.beam_args and self.engine != "beam":
             raise InputError(f"beam_args {self.beam_args} without engine beam; set --engine=beam, or leave them out")
+
+    def _check_stitch(self) -> None:
+        if self.stitch < 1 or self.stitch.bit_count() > 1 or self.resolution // self.stitch < 8:
+            raise InputError(
+                f"stitch {self.stitch} is no power of two that leaves tiles of 8 pixels or more of resolution "
+                f"{self.resolution}; 2 is usual"
+            )
+        if self.stitch > 1:
+            if self.labels != "none":
+                raise InputError("with stitch an image has several tiles, so it has no label; leave labels out")
+            if self.splits:
+                raise InputError(
+                    "with stitch images stay in the splits their tiles have; leave splits out, or set them where the "
+                    "tiles are made"
+                )
 
     def _check_values(self) -> None:
         low, high = self.percentiles if len(self.percentiles) == 2 else (1.0, 0.0)
@@ -166,7 +184,7 @@ class Job:
     @property
     def step(self) -> int:
         """Pixels from one tile to the next."""
-        return self.stride or self.resolution
+        return self.stride or self.resolution // self.stitch
 
     @property
     def processes(self) -> int:

@@ -23,7 +23,9 @@ Shares = Sequence[tuple[str, float]]
 
 
 def assign(tiles: Sequence[CutTile], shares: Shares, cell_km: float, seed: int) -> list[str | None]:
-    """The split of every tile, None for those on a border or off the earth. Without shares all are `train`.
+    """The split of every tile, None for those on a border or off the earth.
+
+    Without shares a tile stays in the split it has, and is in `train` where it has none.
 
     Raises:
         InputError: cells smaller than two tiles, or no tile left to train on.
@@ -40,6 +42,8 @@ def assign(tiles: Sequence[CutTile], shares: Shares, cell_km: float, seed: int) 
 
 def remedy(tiles: Sequence[CutTile], shares: Shares, cell_km: float, seed: int) -> str:
     """What to do where a split is empty: the largest of smaller cells that fill them all, or else."""
+    if not shares:
+        return "they stay in the splits they had; dropped.jsonl tells what was left out of train"
     wanted = {name for name, share in shares if share}
     for halvings in range(1, _MOST_HALVINGS + 1):
         smaller = cell_km / 2**halvings
@@ -56,7 +60,7 @@ def remedy(tiles: Sequence[CutTile], shares: Shares, cell_km: float, seed: int) 
 def _assigned(tiles: Sequence[CutTile], shares: Shares, cell_km: float, seed: int) -> list[str | None]:
     """As `assign`, whether or not something is left to train on."""
     if not shares:
-        return ["train"] * len(tiles)
+        return [tile.split or "train" for tile in tiles]
     found: list[str | None] = [None] * len(tiles)
     by_crs: dict[str, list[int]] = {}
 

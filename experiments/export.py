@@ -56,7 +56,10 @@ def main() -> None:
         f"checked  against the training network in {model.precision}: {difference.largest:.1f} grey levels of 255 "
         f"apart at most, {difference.mean:.4f} in the mean"
     )
-    print(f"next     python -m experiments.generate --model={_OUTPUT.value} --output=IMAGE_FOLDER --grid")
+    if model.task == "extension":
+        print(f"next     python -m experiments.extend --model={_OUTPUT.value} --input=IMAGE --output=FILE --right=4")
+    else:
+        print(f"next     python -m experiments.generate --model={_OUTPUT.value} --output=IMAGE_FOLDER --grid")
 
 
 def console() -> None:

@@ -4,6 +4,7 @@
   python -m experiments.train --data_dir=data --run_dir=run --eval_every_kimg=500 --eval_metrics=fid,kid,swd \
       --set=evaluation.best=kid
   TF_CONFIG=... python -m experiments.train --data_dir=/shared/data --run_dir=/shared/run --strategy=multi_worker
+  python -m experiments.train --data_dir=windows --run_dir=run --task=extension --preset=extension_64
   python -m experiments.train --data_dir=data512 --run_dir=run512 --init_from=run --set=network.resolution=512
 """
 
@@ -32,6 +33,7 @@ from progan_tf.training.time_left import duration, seconds_left
 if TYPE_CHECKING:
     from progan_tf.data.pipeline import Dataset
     from progan_tf.metrics.metric import Metric
+    from progan_tf.training.task import Task
     from progan_tf.training.trainer import Action
 
 _SECONDS_BETWEEN_LINES = 30.0
@@ -44,6 +46,10 @@ _PRESET = flags.DEFINE_enum(
     list(presets.PRESETS),
     "Configuration to start from; left out: the run folder's own, or satellite_256.",
 )
+_TASK = flags.DEFINE_enum(
+    "task", None, ["images", "extension"], "What is learnt: images from nothing, or to continue windows of which a "
+    "part is known; short for training.task.",
+)  # fmt: skip
 _SET = flags.DEFINE_multi_string(
     "set", [], "Changes one setting of the configuration, section.field=value; may be given often. Example: "
     "--set=training.seed=3 --set='schedule.batch_size={\"4\": 64, \"64\": 16}'",
@@ -113,11 +119,21 @@ def main() -> None:
     devices = strategy.make(_STRATEGY.value, _TPU.value)  # takes SIGTERM for itself, which the console takes back
     with Console(config, run_dir / "log.txt" if workers.chief else None) as console, disk.explained(str(run_dir)):
         progress = trainer.train(
-            config, dataset, run_dir, devices, actions, console.heartbeat, command_line.leave, init_from
+            config, dataset, run_dir, devices, actions, console.heartbeat, command_line.leave, init_from, _task(config)
         )
     if workers.chief:
         print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
         print(f"next: python -m experiments.export --run_dir={run_dir} --output=MODEL_FOLDER")
+
+
+def _task(config: Config) -> "Task":
+    from progan_tf.training.task import IMAGES
+
+    if config.training.task == "images":
+        return IMAGES
+    from progan_tf.extension.task import extension
+
+    return extension(config)
 
 
 def _init_from(run_dir: Path) -> str | None:
@@ -154,17 +170,30 @@ def _actions(run_dir: Path, config: Config, dataset: "Dataset", metrics: list["M
     from progan_tf.training.actions.tensorboard import TensorBoard
     from progan_tf.training.actions.tick_table import TickTable
     from progan_tf.training.actions.watchdog import Watchdog
-    from progan_tf.training.sampler import Sampler
 
-    sampler = Sampler(config.network, dataset.manifest.dtype)
+    sampler = _sampler(config, dataset)
     evaluation = Evaluation(metrics, config, dataset, sampler, run_dir) if metrics else None
     watchdog = Watchdog(config, dataset, sampler, run_dir)
     grid = SampleGrid(run_dir / "samples", config, dataset, sampler)
     told = [watchdog, MetricsLog(run_dir, evaluation, watchdog), grid]
     board = TensorBoard(run_dir / "tensorboard", grid, config.network.final_level, evaluation, watchdog)
     shown = [board, LearningCurve(run_dir), TickTable(), Profile(run_dir / "tensorboard", config, _PROFILE.value)]
+    if config.training.task == "extension":
+        from progan_tf.extension.known_grid import KnownGrid
+
+        shown.append(KnownGrid(run_dir / "samples", config, dataset, sampler))
     kept = [BestCheckpoint(run_dir, config.evaluation.best)] if config.evaluation.best else []
     return [*([evaluation] if evaluation else []), *told, *shown, *kept]
+
+
+def _sampler(config: Config, dataset: "Dataset"):
+    if config.training.task == "extension":
+        from progan_tf.extension.sampler import ExtensionSampler
+
+        return ExtensionSampler(config, dataset)
+    from progan_tf.training.sampler import Sampler
+
+    return Sampler(config.network, dataset.manifest.dtype)
 
 
 class Console:
@@ -229,6 +258,7 @@ def _config(run_dir: Path) -> Config:
     else:
         config = presets.preset(_PRESET.value or "satellite_256")
     short = {
+        "training.task": _TASK.value,
         "training.precision": _PRECISION.value,
         "training.xla": _XLA.value,
         "training.microbatch": _MICROBATCH.value,

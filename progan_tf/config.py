@@ -160,6 +160,7 @@ class ScheduleConfig:
 class TrainingConfig:
     """The loop around the steps."""
 
+    task: str = "images"  # what is learnt: images from nothing, or the extension of known ones
     seed: int = 0
     precision: str = "float32"  # mixed_bfloat16, mixed_float16, or auto: what suits the device
     xla: str = "off"  # whether XLA compiles the networks: on, off, or auto: what suits the device
@@ -196,6 +197,7 @@ class TrainingConfig:
             self.precision,
             "auto, float32, mixed_bfloat16 or mixed_float16",
         )
+        _require_one_of(("images", "extension"), "training.task", self.task)
         _require(self.xla in ("auto", "on", "off"), "training.xla", self.xla, "auto, on or off")
         _require_by_resolution("training.microbatch", self.microbatch, 0)
         whole = all(size % 1 == 0 for size in self.microbatch.values())
@@ -234,6 +236,31 @@ class EvaluationConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ExtensionConfig:
+    """How a window is continued, where training.task is extension; network.resolution is the window."""
+
+    tile: int = 0  # pixels that a roll-out goes on by, 0: half the window
+    attention: str = "gated"  # contextual attention: off, plain, or gated by features and distance
+    attention_resolution: int = 32  # at which it looks for what to copy
+    gamma: float = 0.97  # discount of the reconstruction loss, per pixel of a grown window from what is known
+    reconstruction_weight: float = 20.0
+    seam_weight: float = 0.5  # of the seam critic, the window critic having 1
+    seam_crops: int = 4  # that it sees of a window, each of a quarter of its side
+    diversity_weight: float = 0.1
+    rollouts: bool = True  # a grown network also learns to continue its own output, in one window of every group
+
+    def __post_init__(self):
+        _require_one_of(("off", "plain", "gated"), "extension.attention", self.attention)
+        powers = self.attention_resolution >= 8 and self.attention_resolution & (self.attention_resolution - 1) == 0
+        _require(powers, "extension.attention_resolution", self.attention_resolution, "a power of two from 8 on")
+        _require(self.tile >= 0, "extension.tile", self.tile, "0 or more")
+        _require(0 < self.gamma <= 1, "extension.gamma", self.gamma, "over 0 and at most 1")
+        _require(self.seam_crops >= 1, "extension.seam_crops", self.seam_crops, "1 or more")
+        for name in ("reconstruction_weight", "seam_weight", "diversity_weight"):
+            _require(getattr(self, name) >= 0, f"extension.{name}", getattr(self, name), "0 or more")
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """All of a run."""
 
@@ -244,6 +271,7 @@ class Config:
     schedule: ScheduleConfig = ScheduleConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    extension: ExtensionConfig = ExtensionConfig()
 
     def __post_init__(self):
         _require(
@@ -252,12 +280,28 @@ class Config:
             self.training.steps_per_call,
             f"a multiple of schedule.repeats ({self.schedule.repeats})",
         )
+        if self.training.task == "extension":
+            self._check_extension()
         # Only the logistic loss puts the border between real and fake at a score of 0.
         if self.augmentation.policy == "ada" and self.loss.name != "logistic_r1":
             raise InputError(
                 f"augmentation.policy is ada, which goes by the sign of the scores, and loss.name={self.loss.name} "
                 f"gives that no meaning; set loss.name=logistic_r1 or augmentation.policy=diffaugment"
             )
+
+    def _check_extension(self) -> None:
+        window = self.network.resolution
+        _require(
+            window is None or window >= 32, "network.resolution", window, "32 or more, being the window of an extension"
+        )
+        _require(
+            window is None or self.extension.tile < window, "extension.tile", self.extension.tile, f"under {window}"
+        )
+        for name, value, wanted in (
+            ("training.use_labels", self.training.use_labels, False),
+            ("augmentation.policy", self.augmentation.policy, "none"),
+        ):
+            _require(value == wanted, name, value, f"{wanted} where training.task is extension")
 
 
 def at_resolution(values: ByResolution, resolution: int) -> float:

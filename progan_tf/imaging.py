@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL.PngImagePlugin import PngInfo
 
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
 
 def to_pixels(images: np.ndarray, dtype: str = "uint8") -> np.ndarray:
     """Network values, about [-1, 1], to integers of the dataset's dtype: rounded half to even, saturated."""
@@ -36,6 +38,20 @@ def enlarge(images: np.ndarray, factor: int) -> np.ndarray:
     return images.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
+def colour_offsets(offsets: np.ndarray) -> np.ndarray:
+    """Where each place was copied from, as colours: offsets int [..., H, W, 2] (rows, columns) to RGB uint8.
+
+    Direction is the hue (HSV; from the right is red, from above yellow-green, then cyan, violet), distance the
+    brightness, 40 % of full for the nearest and full from the longer side of the map on. No offset is grey.
+    """
+    rows, columns = np.moveaxis(offsets.astype(np.float64), -1, 0)
+    hue = np.arctan2(-rows, columns) * (3 / np.pi)  # in sixths of the circle
+    share = np.minimum(1, np.hypot(rows, columns) / max(offsets.shape[-3:-1]))
+    sector = (np.array([5, 3, 1]) + hue[..., None]) % 6
+    colours = np.rint(255 * (0.4 + 0.6 * share[..., None]) * (1 - np.clip(np.minimum(sector, 4 - sector), 0, 1)))
+    return np.where(np.any(offsets, axis=-1, keepdims=True), colours, 128).astype(np.uint8)
+
+
 def write_png(path: Path, image: np.ndarray, text: Mapping[str, str] | None = None) -> None:
     """Writes an image [H, W, 1 to 4] uint8 or uint16 with `text` as metadata, whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
@@ -48,9 +64,6 @@ def to_png(image: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
 
     The second of two bands, and the fourth of four, is alpha to whoever does not know better.
     """
-    metadata = PngInfo()
-    for key, value in (text or {}).items():
-        metadata.add_text(key, value)
     height, width, channels = image.shape
     big_endian = image.astype(image.dtype.newbyteorder(">"))  # Pillow would write colours of 16 bits with 8
     rows = np.frombuffer(big_endian.tobytes(), np.uint8).reshape(height, -1)
@@ -59,10 +72,28 @@ def to_png(image: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
     header = struct.pack(">2I5B", width, height, 8 * image.itemsize, (0, 4, 2, 6)[channels - 1], 0, 0, 0)
     chunks = [
         (b"IHDR", header),
-        *((kind, data) for kind, data, *_ in metadata.chunks),
+        *_text_chunks(text or {}),
         (b"IDAT", zlib.compress(filtered.tobytes(), 1)),  # level 6 takes four times as long for 1 to 5 % less
         (b"IEND", b""),
     ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
+    return _SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def with_text(png: bytes, text: Mapping[str, str]) -> bytes:
+    """The bytes of a PNG with `text` as metadata besides. Raises ValueError where they do not begin as a PNG does."""
+    header_end = len(_SIGNATURE) + 4 + 4 + 13 + 4  # of IHDR, which comes first: length, name, content, checksum
+    if not png.startswith(_SIGNATURE + struct.pack(">I", 13) + b"IHDR") or len(png) < header_end:
+        raise ValueError("these bytes are no PNG")
+    said = b"".join(_chunk(kind, data) for kind, data in _text_chunks(text))
+    return png[:header_end] + said + png[header_end:]
+
+
+def _text_chunks(text: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    metadata = PngInfo()
+    for key, value in text.items():
+        metadata.add_text(key, value)
+    return [(kind, data) for kind, data, *_ in metadata.chunks]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -2,7 +2,15 @@
 
 import dataclasses
 
-from progan_tf.config import AugmentationConfig, ByResolution, Config, NetworkConfig, ScheduleConfig, TrainingConfig
+from progan_tf.config import (
+    AugmentationConfig,
+    ByResolution,
+    Config,
+    ExtensionConfig,
+    NetworkConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 from progan_tf.errors import InputError
 
 
@@ -12,6 +20,7 @@ def _official(batch_size: ByResolution, learning_rate: ByResolution) -> Config:
 
 _SATELLITE = TrainingConfig(precision="auto", xla="auto")
 _MIRROR = AugmentationConfig(symmetries="mirror")
+_ALL_SIDES = AugmentationConfig(symmetries="all")
 
 PRESETS: dict[str, Config] = {
     # The published configurations, one device to eight; resolution and channels are the dataset's.
@@ -73,6 +82,33 @@ PRESETS: dict[str, Config] = {
             grid_columns=8,
             grid_rows=6,
         ),
+    ),
+    # Windows that are continued: the published width and schedule for a GPU, and what two CPU cores can do.
+    "extension_256": Config(
+        network=NetworkConfig(resolution=256, fmap_base=4096, fmap_max=256),
+        augmentation=_ALL_SIDES,
+        training=dataclasses.replace(_SATELLITE, task="extension"),
+    ),
+    "extension_64": Config(
+        network=NetworkConfig(resolution=64, latent_size=64, fmap_base=1024, fmap_max=64),
+        schedule=ScheduleConfig(
+            stable_kimg={4: 10, 8: 10, 16: 15, 32: 15},
+            fade_kimg={4: 10, 16: 10},
+            total_kimg=160,
+            batch_size={4: 64, 16: 32, 64: 16},
+            learning_rate={4: 0.002, 64: 0.001},
+        ),
+        augmentation=_ALL_SIDES,
+        training=dataclasses.replace(
+            _SATELLITE,
+            task="extension",
+            ema_half_life_kimg=2.0,
+            steps_per_call=16,
+            tick_kimg={4: 10, 64: 8},
+            grid_columns=12,
+            grid_rows=6,
+        ),
+        extension=ExtensionConfig(gamma=0.9),
     ),
 }
 

@@ -1,6 +1,7 @@
 """Small dataset directories for tests."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from progan_tf.data import manifest as manifests
 from progan_tf.data import records
 from progan_tf.data.bands import band_names, display_bands
 from progan_tf.data.manifest import Manifest, Shard
+from progan_tf.data.records import Record
 
 
 def landscape(count: int, size: int, seed: int = 0) -> np.ndarray:
@@ -59,3 +61,16 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None = None, sha
         folder,
     )
     return folder
+
+
+def each(folder: Path, split: str, level: int | None = None) -> Iterator[Record]:
+    """The records of a split of a dataset directory, of the highest level or another."""
+    manifest = manifests.load(str(folder))
+    shards = manifest.shards(split, level or manifest.levels[-1])
+    for raw in tf.data.TFRecordDataset([str(folder / shard.file) for shard in shards]).as_numpy_iterator():
+        yield records.deserialize(raw, manifest.dtype, manifest.encoding)
+
+
+def read(folder: Path, level: int | None = None) -> dict[str, list[Record]]:
+    """All records of a dataset directory, by split."""
+    return {split: list(each(folder, split, level)) for split in manifests.load(str(folder)).splits}

@@ -1,5 +1,7 @@
 """Images for people: rounding, bands, grids and files."""
 
+import colorsys
+import io
 from fractions import Fraction
 from pathlib import Path
 
@@ -105,6 +107,25 @@ def test_enlarge_repeats_every_pixel():
     np.testing.assert_array_equal(imaging.enlarge(images, 5), expected)
 
 
+def test_offsets_are_hues_by_direction_and_bright_by_distance():
+    rows, columns = np.mgrid[-20:21, -30:31]
+    colours = imaging.colour_offsets(np.stack([rows, columns], axis=-1))
+    for row, column in [(0, 1), (-20, 0), (13, -13), (20, 30), (-20, -30), (5, 7), (-1, 30)]:
+        turn = np.arctan2(-row, column) / (2 * np.pi) % 1
+        value = 0.4 + 0.6 * min(1, np.hypot(row, column) / 61)
+        expected = 255 * np.array(colorsys.hsv_to_rgb(turn, 1, value))
+        np.testing.assert_allclose(colours[row + 20, column + 30], expected, atol=0.501)
+    assert colours.dtype == np.uint8 and colours[20, 30].tolist() == [128, 128, 128]
+
+
+def test_offsets_of_many_maps_are_coloured_one_by_one_and_saturate():
+    offsets = np.random.default_rng(0).integers(-99, 99, (2, 3, 4, 5, 2), np.int32)
+    offsets[0, 0, 0, 0] = 0, 1000
+    colours = imaging.colour_offsets(offsets)
+    assert colours.shape == (2, 3, 4, 5, 3) and colours[0, 0, 0, 0].tolist() == [255, 0, 0]
+    np.testing.assert_array_equal(colours[1, 2], imaging.colour_offsets(offsets[1, 2]))
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("channels, mode", [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
 @pytest.mark.parametrize("height, width", [(1, 1), (5, 7), (64, 64)])
@@ -154,3 +175,22 @@ def test_a_write_that_fails_leaves_the_file_before_as_it_was(tmp_path, monkeypat
     with pytest.raises(OSError, match="no space"):
         imaging.write_png(tmp_path / "image.png", np.full((4, 4, 3), 2, np.uint8))
     assert np.all(np.asarray(Image.open(tmp_path / "image.png")) == 1)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_text_is_put_into_a_png_of_others_and_nothing_else_changes(dtype):
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (5, 7, 3), dtype)
+    png = tf.io.encode_png(pixels).numpy()
+    said = {"SYNTHETIC": "SYNTHETIC: made up", "Model": "Wälder 森林", "Seed": "-7"}
+    signed = imaging.with_text(png, said)
+    assert Image.open(io.BytesIO(signed)).text == said
+    assert Image.open(io.BytesIO(imaging.with_text(signed, {"More": "x"}))).text == {**said, "More": "x"}
+    np.testing.assert_array_equal(tf.io.decode_png(signed, dtype=dtype), pixels)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIDAT" + b"x" * 40]
+)
+def test_text_is_put_into_nothing_but_a_png(content):
+    with pytest.raises(ValueError, match="no PNG"):
+        imaging.with_text(content, {"a": "b"})

@@ -24,7 +24,8 @@ FLOORS = [
         "data_prep",
     },
     {"progan_tf.training"},
-    {"progan_tf.export", "progan_tf.extension"},
+    {"progan_tf.extension"},
+    {"progan_tf.export", "progan_tf.serving"},
     {"experiments"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -32,6 +32,10 @@ def open_source(job: Job) -> Source:
         return TfdsImages.of(job)
     inputs.check(job.input)
     if kind == "tfrecords":
+        if job.stitch > 1:
+            from data_prep.sources.stitched import Stitched
+
+            return Stitched.of(job)
         from data_prep.sources.tfrecords import Records
 
         return Records.of(job)
@@ -73,6 +77,11 @@ def _check_flags(job: Job, kind: str) -> None:
                     f"{field} is for {' or '.join(owners)} input, this is {kind}; leave it out, or set "
                     f"--source={owners[0]}"
                 )
+    if kind != "tfrecords" and job.stitch > 1:
+        raise InputError(
+            f"stitch puts tiles of a dataset together, this is {kind} input; convert it to tiles of "
+            f"{job.resolution // job.stitch} pixels first, and that dataset with --stitch={job.stitch}"
+        )
     if kind == "raster" and job.fit != "tile":
         raise InputError(f"fit {job.fit} is not for scenes; leave it out, they are cut into tiles")
     if kind in ("tfds", "tfrecords") and job.labels == "folders":

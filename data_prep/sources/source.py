@@ -67,7 +67,7 @@ class Tile:
 
     `valid` [R, R] marks the pixels that hold data, None: all do. Tiles of one `scene` at neighbouring `row` and
     `column` are neighbours on the ground. `bounds` are left, bottom, right, top in the units of `crs`, None where
-    nobody knows them.
+    nobody knows them. `split` is the one it is in already, None: its place decides.
     """
 
     key: str
@@ -79,6 +79,7 @@ class Tile:
     valid: np.ndarray | None = None
     bounds: tuple[float, float, float, float] | None = None
     crs: str | None = None
+    split: str | None = None
 
 
 class Source(Protocol):

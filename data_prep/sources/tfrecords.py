@@ -153,7 +153,9 @@ def _check(dataset: "Manifest", level: int, job: Job) -> None:
     if level not in dataset.levels:
         sides = ", ".join(str(2**level) for level in dataset.levels)
         raise InputError(f"input {job.input} has no images of {job.resolution} pixels, only {sides}; set --resolution")
-    step = (dataset.source.get("recipe", {}).get("stride") or dataset.resolution) * job.resolution // dataset.resolution
+    recipe = dataset.source.get("recipe", {})
+    apart = recipe.get("stride") or dataset.resolution // recipe.get("stitch", 1)
+    step = apart * job.resolution // dataset.resolution
     if step != job.step:
         raise InputError(f"input {job.input} has tiles {step} pixels apart at this resolution; set --stride={step}")
     if job.labels == "source" and not dataset.labels:

@@ -59,7 +59,7 @@ def open_run(given: str, *, num: int, seed: int) -> Opened:
     They are those of its export but for rounding: a batch is computed at once.
 
     Raises:
-        InputError: there is no run, no checkpoint, or no whole one.
+        InputError: there is no run, no checkpoint, or no whole one; or it does not make images from nothing.
     """
     run_dir = Path(given)
     quietly.import_tensorflow()
@@ -72,6 +72,8 @@ def open_run(given: str, *, num: int, seed: int) -> Opened:
     from progan_tf.training.progress import where_it_stands
 
     config, data = run_directory.read_config(run_dir), run_directory.read_data(run_dir)
+    if config.training.task != "images":
+        raise InputError(f"run {run_dir} learns to continue windows, not to make images; use evaluate_extension")
     network, averaged = config.network, Generator(config.network)
     progress = checkpoints.restore_averaged(run_dir / "checkpoints", averaged)
     if progress is None:

@@ -1,7 +1,6 @@
 """Whole files of records, by TensorFlow: batches in a graph, and where in a file which records are good."""
 
 import dataclasses
-import struct
 from collections.abc import Iterator
 
 import numpy as np
@@ -162,17 +161,5 @@ def _fault(record: bytes, shape: tuple[int, int, int], dtype: str, encoding: str
 
 
 def _frames(path: str) -> Iterator[tuple[int, int | None]]:
-    """(start, end) of each record's frame in bytes, by the length fields alone; end is None where the file is short."""
-    size = tf.io.gfile.stat(path).length
     with tf.io.gfile.GFile(path, "rb") as file:
-        start = 0
-        while start < size:
-            file.seek(start)
-            header = file.read(tfrecord.HEADER_BYTES)
-            whole = len(header) == tfrecord.HEADER_BYTES
-            end = start + tfrecord.FRAME_BYTES + struct.unpack("<Q", header[:8])[0] if whole else size + 1
-            if end > size:
-                yield start, None
-                return
-            yield start, end
-            start = end
+        yield from tfrecord.frames(file, tf.io.gfile.stat(path).length)

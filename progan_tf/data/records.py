@@ -8,6 +8,8 @@ where there is none). Official readers ignore what they do not know. Raw bytes a
 One record at a time, written without TensorFlow; `progan_tf.data.reading` reads whole files.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,10 +67,7 @@ def _set_place(features: Any, place: Place) -> None:
 
 def deserialize(record: bytes, dtype: str = "uint8", encoding: str = "raw") -> Record:
     """What a record holds. Raises ValueError where it is not what it should be."""
-    try:
-        features = Example.FromString(record).features.feature
-    except Exception as error:  # protobuf's DecodeError has no public name
-        raise ValueError(f"not a tf.train.Example ({error})") from error
+    features = _features(record)
     if "shape" not in features or "data" not in features:
         raise ValueError(f"features {sorted(features)} instead of shape and data")
     shape = tuple(features["shape"].int64_list.value)
@@ -76,10 +75,30 @@ def deserialize(record: bytes, dtype: str = "uint8", encoding: str = "raw") -> R
         raise ValueError(f"shape {shape} with {len(features['data'].bytes_list.value)} images")
     data = features["data"].bytes_list.value[0]
     image = _decoded(data, shape, dtype) if encoding == "png" else _raw(data, shape, dtype)
-    try:
+    with _explained():
         key = features["key"].bytes_list.value[0].decode() if "key" in features else None
         label = features["label"].int64_list.value[0] if "label" in features else None
         return Record(image, key, label, _place(features))
+
+
+def place_of(record: bytes) -> Place | None:
+    """Where a record's image lies, its pixels left alone; None where it does not say. Raises ValueError as above."""
+    features = _features(record)
+    with _explained():
+        return _place(features)
+
+
+def _features(record: bytes) -> Any:
+    try:
+        return Example.FromString(record).features.feature
+    except Exception as error:  # protobuf's DecodeError has no public name
+        raise ValueError(f"not a tf.train.Example ({error})") from error
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
     except (IndexError, UnicodeDecodeError) as error:
         raise ValueError(f"a feature that is not what it should be ({error})") from error
 

@@ -1,7 +1,7 @@
 """From a run folder to a SavedModel that needs nothing of this project, compared with the training network."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,17 @@ from progan_tf import imaging
 from progan_tf.config import Config
 from progan_tf.errors import Failed, InputError
 from progan_tf.export import description as descriptions
-from progan_tf.export import versions
+from progan_tf.export import extension, versions
 from progan_tf.export.description import Description
+from progan_tf.export.extension import ExtensionModel
 from progan_tf.export.folding import fold
 from progan_tf.export.inference import InferenceGenerator
 from progan_tf.export.seeds import latents_of
 from progan_tf.export.signatures import signatures
+from progan_tf.extension import masks
+from progan_tf.extension.context_generator import ContextGenerator
 from progan_tf.networks.generator import Generator
+from progan_tf.networks.growing import GrowingNetwork
 from progan_tf.training import best as best_checkpoint
 from progan_tf.training import checkpoints, run_directory, source
 from progan_tf.training.progress import Progress, where_it_stands
@@ -68,7 +72,7 @@ def export(
         Failed: the SavedModel's images differ from the training network's; nothing is left behind.
     """
     config = run_directory.read_config(run_dir)
-    averaged = Generator(config.network)
+    averaged = _generator(config, "float32")
     folder = run_dir / (best_checkpoint.FOLDER if best else "checkpoints")
     progress = checkpoints.restore_averaged(folder, averaged)
     if progress is None and best:
@@ -86,8 +90,12 @@ def export(
     )
     with versions.next_version(output) as paths:
         told(f"writing the graph of {description.resolution} x {description.resolution}")
-        network = InferenceGenerator(fold(averaged, level, alpha), precision)
-        tf.saved_model.save(network, str(paths[0]), signatures(network, description))
+        if description.task == "extension":
+            network = ExtensionModel(_copy(config, averaged, precision), level, alpha)
+            tf.saved_model.save(network, str(paths[0]), extension.signatures(network, description))
+        else:
+            network = InferenceGenerator(fold(averaged, level, alpha), precision)
+            tf.saved_model.save(network, str(paths[0]), signatures(network, description))
         descriptions.write(paths[0], description)
         source.write_sidecar(paths[0], source.of_run(config, checkpoints.path_of(folder, progress)))
         told("comparing its images with those of the training network")
@@ -96,30 +104,71 @@ def export(
     return Exported(paths[0], description, difference)
 
 
-def compare(path: Path, averaged: Generator, description: Description) -> Difference:
-    """Difference of a SavedModel's pixels from those of the training network, over 8 latents.
+def _generator(config: Config, precision: str) -> GrowingNetwork:
+    if config.training.task == "extension":
+        return ContextGenerator(config.network, precision=precision, extension=config.extension)
+    return Generator(config.network, precision=precision)
+
+
+def _copy(config: Config, averaged: GrowingNetwork, precision: str) -> GrowingNetwork:
+    """The same network with hidden layers of another precision."""
+    copy = _generator(config, {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision])
+    for name, variable in copy.variables.items():
+        variable.assign(averaged.variables[name])
+    return copy
+
+
+def compare(path: Path, averaged: GrowingNetwork, description: Description) -> Difference:
+    """Difference of a SavedModel's pixels from those of the training network, over 8 seeds.
 
     Raises:
         Failed: the training network's images are not finite.
     """
+    pairs = _extended if description.task == "extension" else _made
+    wanted, got = [], []
+    for images, pixels in pairs(path, averaged, description):
+        if not np.isfinite(images).all():
+            raise Failed("the weights of the newest checkpoint give images that are not finite; nothing was exported")
+        wanted.append(imaging.to_pixels(images, description.dtype))
+        got.append(pixels)
+    wanted, got = np.concatenate(wanted), np.concatenate(got)
+    apart = np.abs(got.astype(np.float64) - wanted) * (255 / np.iinfo(description.dtype).max)
+    return Difference(float(apart.max()), float(apart.mean()))
+
+
+def _made(path: Path, averaged: Generator, description: Description) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Images of the training network, and pixels of the model, one by one: at 1024 x 1024 all would take gigabytes."""
     classes = len(description.labels)
     latents = tf.stack([latents_of(seed, description.latent_size) for seed in range(_COMPARED)])
     labels = tf.range(_COMPARED) % max(1, classes)
     model = averaged.model_at(description.level, description.alpha < 1)
     loaded = tf.saved_model.load(str(path))  # kept: its weights live as long as this object
-    wanted, got = [], []
-    for one in range(_COMPARED):  # at 1024 x 1024 all at once would take gigabytes
+    for one in range(_COMPARED):
         row = slice(one, one + 1)
         alpha = tf.constant(description.alpha, tf.float32)
         images = model([latents[row], tf.one_hot(labels[row], classes), alpha]).numpy()
-        if not np.isfinite(images).all():
-            raise Failed("the weights of the newest checkpoint give images that are not finite; nothing was exported")
-        wanted.append(imaging.to_pixels(images, description.dtype))
         inputs = {"latents": latents[row], "labels": labels[row]} if classes else {"latents": latents[row]}
-        got.append(loaded.signatures["serving_default"](**inputs)["images"].numpy())
-    wanted, got = np.concatenate(wanted), np.concatenate(got)
-    apart = np.abs(got.astype(np.float64) - wanted) * (255 / np.iinfo(description.dtype).max)
-    return Difference(float(apart.max()), float(apart.mean()))
+        yield images, loaded.signatures["serving_default"](**inputs)["images"].numpy()
+
+
+def _extended(
+    path: Path, averaged: ContextGenerator, description: Description
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same of an extension, on windows of noise that are known in part, as random masks have it."""
+    size, dtype = description.resolution, description.dtype
+    model = averaged.model_at(description.level, description.alpha < 1)
+    loaded = tf.saved_model.load(str(path))
+    rng = np.random.default_rng(0)
+    for seed in range(_COMPARED):
+        pixels = rng.integers(0, np.iinfo(dtype).max + 1, (1, size, size, description.channels), dtype)
+        known = masks.draw(tf.constant(rng.random((1, masks.DRAWS), np.float32)), size).numpy()
+        values = pixels.astype(np.float32) * np.float32(2 / np.iinfo(dtype).max) - 1
+        seeds = tf.constant([seed], tf.int64)
+        made = extension.made_of(seeds, description.latent_size, description.level)
+        alpha = tf.constant(description.alpha, tf.float32)
+        images = model([tf.constant(values * known), tf.constant(known), *made, alpha]).numpy()
+        given = {"image": tf.constant(pixels), "known": tf.cast(known[..., 0], tf.uint8), "seed": seeds}
+        yield np.where(known > 0, values, images), loaded.signatures["extend"](**given)["images"].numpy()
 
 
 def _require_close(difference: Difference, precision: str) -> None:
@@ -161,4 +210,6 @@ def _describe(
         version=progan_tf.__version__,
         licence=_LICENCE,
         physical_values=descriptions.physical_values(data["scaling"], data["dtype"]),
+        task=config.training.task,
+        tile=(config.extension.tile or network.resolution // 2) if config.training.task == "extension" else 0,
     )

@@ -8,7 +8,7 @@ from progan_tf.data.pipeline import Dataset
 from progan_tf.schedule import Phase
 from progan_tf.training import cluster
 from progan_tf.training.state import Networks
-from progan_tf.training.steps import StepMetrics, TrainStep
+from progan_tf.training.steps import TrainStep
 
 
 class CompiledLoop:
@@ -22,6 +22,7 @@ class CompiledLoop:
         strategy: tf.distribute.Strategy,
         phase: Phase,
         start: int,
+        make_step: type[TrainStep] = TrainStep,
     ):
         self.graph = phase.graph
         self._networks, self._strategy = networks, strategy
@@ -29,7 +30,7 @@ class CompiledLoop:
         workers = len(here.tasks)
         labels = dataset.label_table() if config.training.use_labels else None
         with strategy.scope():
-            self._step = TrainStep(
+            self._step = make_step(
                 networks,
                 config,
                 level=phase.level,
@@ -66,18 +67,18 @@ class CompiledLoop:
         self._networks.set_learning_rate(phases[0].learning_rate)
         alphas = [phase.alpha for phase in phases]
         metrics = self._run(tf.constant(first_step, tf.int64), tf.constant(alphas, tf.float32))
-        return {name: values.numpy().tolist() for name, values in metrics._asdict().items()}
+        return {name: values.numpy().tolist() for name, values in metrics.items()}
 
-    def _steps(self, first_step: tf.Tensor, alphas: tf.Tensor) -> StepMetrics:
+    def _steps(self, first_step: tf.Tensor, alphas: tf.Tensor) -> dict[str, tf.Tensor]:
         count = tf.shape(alphas)[0]
-        history = StepMetrics(*(tf.TensorArray(tf.float32, size=count) for _ in StepMetrics._fields))
+        history = {name: tf.TensorArray(tf.float32, size=count) for name in self._step.Metrics._fields}
         for i in tf.range(count):
             pixels, labels = next(self._images)
             step = first_step + tf.cast(i, tf.int64)
             metrics = self._strategy.run(self._mean_metrics, args=(pixels, labels, step, alphas[i]))
-            means = (self._strategy.reduce("mean", values, axis=None) for values in metrics)
-            history = StepMetrics(*(array.write(i, mean) for array, mean in zip(history, means, strict=True)))
-        return StepMetrics(*(array.stack() for array in history))
+            means = {name: self._strategy.reduce("mean", values, axis=None) for name, values in metrics.items()}
+            history = {name: array.write(i, means[name]) for name, array in history.items()}
+        return {name: array.stack() for name, array in history.items()}
 
-    def _mean_metrics(self, *inputs: tf.Tensor) -> StepMetrics:
-        return StepMetrics(*(tf.reduce_mean(values) for values in self._step(*inputs)))
+    def _mean_metrics(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {name: tf.reduce_mean(values) for name, values in self._step(*inputs)._asdict().items()}

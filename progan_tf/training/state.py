@@ -1,10 +1,13 @@
 """What training changes: networks and optimisers."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from progan_tf.config import Config
 from progan_tf.networks.discriminator import Discriminator
 from progan_tf.networks.generator import Generator
+from progan_tf.networks.growing import GrowingNetwork
 from progan_tf.training.adam import SkippingAdam
 from progan_tf.training.augment_probability import AugmentProbability
 from progan_tf.training.loss_scale import LossScale
@@ -15,14 +18,20 @@ NETWORKS = ("generator", "discriminator", "averaged")  # groups of variables tha
 class Networks:
     """Generator, discriminator, averaged generator, the two optimisers, and what steers them.
 
-    Make it inside a strategy's scope.
+    Make it inside a strategy's scope. `generator` and `discriminator` are what makes the two, from a NetworkConfig, a
+    seed and a precision.
     """
 
-    def __init__(self, config: Config):
+    def __init__(
+        self,
+        config: Config,
+        generator: Callable[..., GrowingNetwork] = Generator,
+        discriminator: Callable[..., GrowingNetwork] = Discriminator,
+    ):
         seed, precision = config.training.seed, config.training.precision
-        self.generator = Generator(config.network, seed, precision=precision)
-        self.discriminator = Discriminator(config.network, seed, precision=precision)
-        self.averaged = Generator(config.network, seed)
+        self.generator = generator(config.network, seed, precision=precision)
+        self.discriminator = discriminator(config.network, seed, precision=precision)
+        self.averaged = generator(config.network, seed)
         self.g_optimizer = SkippingAdam(config.optimizer, name="g_adam")
         self.d_optimizer = SkippingAdam(config.optimizer, name="d_adam")
         self.g_optimizer.build(list(self.generator.variables.values()))

@@ -50,6 +50,12 @@ class StepMetrics(NamedTuple):
     augment_p: tf.Tensor
 
 
+class GeneratorLoss(NamedTuple):
+    """Per image, float32 [N]."""
+
+    loss: tf.Tensor
+
+
 class TrainStep:
     """The step of one graph: `level`, `fading` or stable, `batch_size` images over `replicas` replicas.
 
@@ -57,14 +63,19 @@ class TrainStep:
     any number of replicas computes the same step. A replica's share may be taken a microbatch at a time, by whole
     minibatch-stddev groups, with the gradients added up: the same gradients in less memory.
 
-    All arithmetic on whole networks lies in `d_gradients` and `g_gradients`, functions of their arguments and the
-    weights alone, which XLA may compile.
+    What is learnt of which images lies in `draw`, `d_gradients`, `g_gradients` and `metrics`, which another task's step
+    replaces. All arithmetic on whole networks lies in `d_gradients` and `g_gradients`, functions of their arguments and
+    the weights alone, which XLA may compile.
 
     Args:
         workers: processes the replicas are spread over, each of which feeds its own an equal share of the batch.
         label_table: float32 [M, L], the labels of the training images, from which the generator's are drawn.
         value_range: largest pixel value on disk, 255 or 65535.
     """
+
+    Metrics = StepMetrics
+    DiscriminatorFigures: type[NamedTuple] = DiscriminatorLoss  # what is told of every image, `loss` first
+    GeneratorFigures: type[NamedTuple] = GeneratorLoss
 
     def __init__(
         self,
@@ -88,6 +99,7 @@ class TrainStep:
         self._shares_of_worker = shares(batch_size // workers, replicas // workers, group)
         microbatch = min(int(at_resolution(config.training.microbatch, 2**level)) or share, share)
         self._microbatches = shares(share, share // microbatch, group)
+        self._level, self._microbatch = level, microbatch
         self.generator = networks.generator.model_at(level, fading, microbatch)
         self.discriminator = networks.discriminator.model_at(level, fading, microbatch)
         self._g_variables = list(networks.generator.variables_used(level, fading).values())
@@ -163,20 +175,27 @@ class TrainStep:
         images = (self._policy.apply(reals, drawn.real_augment, p), labels, drawn)
         unseen = tf.zeros(reals.shape[0])
 
-        nothing = DiscriminatorLoss(*[unseen] * len(DiscriminatorLoss._fields))
         scalars = (alpha, p, self._factor(networks.d_loss_scale))
-        gradients, d = self._in_microbatches(self._d_gradients, self._d_variables, images, scalars, nothing)
+        room = self.DiscriminatorFigures(*[unseen] * len(self.DiscriminatorFigures._fields))
+        gradients, d = self._in_microbatches(self._d_gradients, self._d_variables, images, scalars, room)
         d_skipped = self._learn(networks.d_optimizer, networks.d_loss_scale, gradients, self._d_variables, d.loss)
 
         self._average()
 
         scalars = (alpha, p, self._factor(networks.g_loss_scale))
-        gradients, g_loss = self._in_microbatches(self._g_gradients, self._g_variables, images, scalars, unseen)
-        g_skipped = self._learn(networks.g_optimizer, networks.g_loss_scale, gradients, self._g_variables, g_loss)
+        room = self.GeneratorFigures(*[unseen] * len(self.GeneratorFigures._fields))
+        gradients, g = self._in_microbatches(self._g_gradients, self._g_variables, images, scalars, room)
+        g_skipped = self._learn(networks.g_optimizer, networks.g_loss_scale, gradients, self._g_variables, g.loss)
 
         if self._config.augmentation.policy == "ada":
             networks.augment_p.update(d.real_score, d_skipped, self._batch_size)
-        return StepMetrics(d.loss, g_loss, d.real_score, d.fake_score, d.gradient_norm, d_skipped, g_skipped, p)
+        return self.metrics(d, g, d_skipped, g_skipped, p)
+
+    def metrics(
+        self, d: DiscriminatorLoss, g: GeneratorLoss, d_skipped: tf.Tensor, g_skipped: tf.Tensor, p: tf.Tensor
+    ) -> StepMetrics:
+        """All that is told of a step."""
+        return StepMetrics(d.loss, g.loss, d.real_score, d.fake_score, d.gradient_norm, d_skipped, g_skipped, p)
 
     def d_gradients(
         self, reals: tf.Tensor, labels: tf.Tensor, drawn: Noise, alpha: tf.Tensor, p: tf.Tensor, factor: tf.Tensor
@@ -195,13 +214,13 @@ class TrainStep:
 
     def g_gradients(
         self, reals: tf.Tensor, labels: tf.Tensor, drawn: Noise, alpha: tf.Tensor, p: tf.Tensor, factor: tf.Tensor
-    ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """The same of the generator: gradients, and losses float32 [N]."""
+    ) -> tuple[list[tf.Tensor], GeneratorLoss]:
+        """The same of the generator."""
         with tf.GradientTape() as tape:
             fakes = self._policy.apply(self.generator([drawn.g_latents, drawn.g_labels, alpha]), drawn.g_augment, p)
             g_loss = self.loss.g_loss(self._discriminate(alpha), fakes, drawn.g_labels, reals, labels)
             scaled = tf.reduce_sum(g_loss) * (factor / self._batch_size)
-        return self._gradients(tape, scaled, self._g_variables, factor), g_loss
+        return self._gradients(tape, scaled, self._g_variables, factor), GeneratorLoss(g_loss)
 
     def _discriminate(self, alpha: tf.Tensor) -> Discriminator:
         return lambda images: self.discriminator([images, alpha])

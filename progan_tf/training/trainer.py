@@ -23,6 +23,7 @@ from progan_tf.training import strategy as strategies
 from progan_tf.training.loop import CompiledLoop
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
+from progan_tf.training.task import IMAGES, Task
 from progan_tf.training.ticks import Tick
 from progan_tf.training.workers import Workers
 
@@ -53,6 +54,7 @@ def train(
     should_stop: Callable[[Progress], bool] = lambda progress: False,
     leave: Callable[[Stopped], None] = lambda reason: None,
     init_from: str | None = None,
+    task: Task = IMAGES,
 ) -> Progress:
     """Trains to the end of the schedule, going on from the newest whole checkpoint of `run_dir`.
 
@@ -65,6 +67,7 @@ def train(
         should_stop: asked after every call of the compiled loop, given how far the run is; one worker stops all.
         leave: called on another thread once another worker is lost; must end the process.
         init_from: run folder or version of a model whose networks a new run starts from (`transfer.begin`).
+        task: what is learnt.
 
     Raises:
         InputError: the schedule cannot work on this strategy, the run folder is of another configuration or in use, or
@@ -78,8 +81,8 @@ def train(
     workers = Workers(strategy)
     with workers.together(leave), contextlib.ExitStack() as held:
         with strategy.scope():
-            networks = Networks(config)
-        run = _Run(config, dataset, run_dir, strategy, workers, networks)
+            networks = Networks(config, task.generator, task.discriminator)
+        run = _Run(config, dataset, run_dir, strategy, workers, networks, task)
         workers.from_chief(lambda: _open(run, init_from, held))
         _check_alike(run)
         return _train(run, _start(run), actions, should_stop)
@@ -95,6 +98,7 @@ class _Run:
     strategy: tf.distribute.Strategy
     workers: Workers
     networks: Networks
+    task: Task
 
     @property
     def checkpoints(self) -> Path:
@@ -156,7 +160,7 @@ def _train(
                 2**phase.level, 2**phase.level, "fading in" if phase.fading else "stable", phase.batch_size,
             )  # fmt: skip
             seeded = rewind.reseeded(config, progress.rewinds)
-            loop = CompiledLoop(networks, seeded, run.dataset, run.strategy, phase, progress.images)
+            loop = CompiledLoop(networks, seeded, run.dataset, run.strategy, phase, progress.images, run.task.step)
         history = _call(run, loop, phases, progress)
         ticks.account(progress, phases, history)
         now = time.monotonic()

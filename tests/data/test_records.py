@@ -50,10 +50,12 @@ PLACES = st.builds(
 def test_round_trip(dtype, channels_and_encoding, side, key, label, place, seed):
     channels, encoding = channels_and_encoding
     image = np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, (side, side, channels), dtype, endpoint=True)
-    read = records.deserialize(records.serialize(image, key, label, place, encoding), dtype, encoding)
+    record = records.serialize(image, key, label, place, encoding)
+    read = records.deserialize(record, dtype, encoding)
     np.testing.assert_array_equal(read.image, image)
     assert read.image.dtype == dtype
     assert (read.key, read.label, read.place) == (key, label, place)
+    assert records.place_of(record) == place
 
 
 def test_what_a_record_carries_besides_is_what_the_format_says():
@@ -87,8 +89,9 @@ def test_what_a_record_carries_besides_is_what_the_format_says():
 def test_a_place_without_its_row_or_column_is_no_record(feature):
     example = tf.train.Example.FromString(records.serialize(np.zeros((4, 4, 1), np.uint8), place=Place("s", 1, 2)))
     del example.features.feature[feature]
-    with pytest.raises(ValueError, match="a feature that is not what it should be"):
-        records.deserialize(example.SerializeToString())
+    for read in (records.deserialize, records.place_of):
+        with pytest.raises(ValueError, match="a feature that is not what it should be"):
+            read(example.SerializeToString())
 
 
 def test_what_is_not_known_takes_no_room():

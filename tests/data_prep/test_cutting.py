@@ -66,7 +66,7 @@ def test_tiles_lie_behind_each_other_with_digest_and_place(tmp_path):
 
 
 def test_what_is_taken_up_again_is_what_was_cut(tmp_path):
-    place = {"label": "sea", "bounds": (0.1, 0.2, 0.3, 1 / 3), "crs": "EPSG:3857"}
+    place = {"label": "sea", "bounds": (0.1, 0.2, 0.3, 1 / 3), "crs": "EPSG:3857", "split": "test"}
     rules = Rules("uint8", None, 1.0, 5.0, hash_looks=True)
     flat = Tile("flat", np.zeros((8, 8, 3), np.uint8), "s")
     source = Given(a=[Tile("a", pixels(0), "s", **place), flat], b=["torn"], ü=[Tile("ü", pixels(2), "ü")])
@@ -74,6 +74,7 @@ def test_what_is_taken_up_again_is_what_was_cut(tmp_path):
     done = cut(tmp_path, source, rules)
     assert cutting.finished(str(tmp_path), 7) == done
     assert done.tiles[0].looks == look.describe(pixels(0))
+    assert [tile.split for tile in done.tiles] == ["test", None]
 
 
 @pytest.mark.parametrize("reason_first", [True, False])

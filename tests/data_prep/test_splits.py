@@ -151,6 +151,15 @@ def test_seeds_give_other_splits_and_no_shares_give_training_alone():
     assert "validation" not in assign_somehow(tiles, (("train", 1.0), ("validation", 0.0), ("test", 1.0)), 5.0, 0)
 
 
+def test_tiles_stay_in_the_split_they_have_where_no_shares_are_asked_for():
+    tiles = at("EPSG:32618", -75, 45, 100, 2)
+    had = ["test", None, "train", "validation"]
+    tiles = [dataclasses.replace(tile, split=split) for tile, split in zip(tiles, had, strict=True)]
+    assert splits.assign(tiles, (), 10.0, 0) == ["test", "train", "train", "validation"]
+    with pytest.raises(InputError, match="training empty: all 1 tiles fell to test, borders; they stay in the splits"):
+        splits.assign(tiles[:1], (), 10.0, 0)
+
+
 def test_training_without_tiles_is_refused():
     tiles = at("EPSG:32618", -75, 45, 100, 3)
     seeds = [seed for seed in range(20) if "train" not in assign_somehow(tiles, HALVES, 500.0, seed)]

@@ -34,17 +34,27 @@ class SampleGrid(Action):
 
     def tick(self, networks: Networks, tick: Tick) -> None:
         network, training = self._config.network, self._config.training
-        latents = noise.normal(training.seed, "grid", tf.constant(0), (self._count, network.latent_size))
         # Labelled: one class a column, so that each column shows one.
         columns = tf.range(self._count) % training.grid_columns
         labels = tf.one_hot(columns % max(1, network.labels), network.labels)
-        self.latest = self._grid(self._sampler(networks, tick.phase, latents, labels))
+        self.latest = self._grid(self._sampler(networks, tick.phase, latents_of_grid(self._config), labels))
         imaging.write_png(self._folder / f"kimg_{tick.images / 1000:011.3f}.png", self.latest)
 
     @property
     def _count(self) -> int:
-        return self._config.training.grid_columns * self._config.training.grid_rows
+        return cells(self._config)
 
     def _grid(self, pixels: np.ndarray) -> np.ndarray:
         shown = imaging.to_display(pixels, self._dataset.manifest.display_bands)
         return imaging.grid(shown, self._config.training.grid_columns)
+
+
+def cells(config: Config) -> int:
+    """Number of images in a grid."""
+    return config.training.grid_columns * config.training.grid_rows
+
+
+def latents_of_grid(config: Config) -> tf.Tensor:
+    """The latents [cells, Z] of all grids of a run."""
+    shape = (cells(config), config.network.latent_size)
+    return noise.normal(config.training.seed, "grid", tf.constant(0), shape)

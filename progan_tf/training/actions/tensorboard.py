@@ -19,6 +19,10 @@ _NAMES = {
     "fake_score": "Loss/scores/fake",
     "gradient_norm": "Loss/D/gradient_norm",
     "augment_p": "Progress/augment",
+    "seam_real_score": "Loss/scores/seam_real",
+    "seam_fake_score": "Loss/scores/seam_fake",
+    "reconstruction": "Loss/G/reconstruction",
+    "diversity": "Loss/G/diversity",
 }
 
 
