@@ -197,8 +197,14 @@ def _distributions(setting: Setting, made: np.ndarray) -> dict[str, float]:
 
 def _ring_kid(tiles: np.ndarray, setting: Setting) -> float:
     real = setting.windows[:, :, setting.windows.shape[2] - setting.tile :]
-    features = [setting.extractor(Images.of(name, images)) for name, images in (("real", real), ("ring", tiles))]
+    features = [setting.extractor(Images.of("ring", _squares(images))) for images in (real, tiles)]
     return kernel_distance(*features).value
+
+
+def _squares(tiles: np.ndarray) -> np.ndarray:
+    """The squares that tiles [N, H, W, C] are of, which a network sees undistorted; what is left over is cut off."""
+    side = min(tiles.shape[1:3])
+    return np.concatenate([tiles[:, start : start + side] for start in range(0, tiles.shape[1] - side + 1, side)])
 
 
 def _extended(
