@@ -22,16 +22,18 @@ from progan_tf.errors import InputError
 _DTYPES = ("uint8", "uint16")
 
 
-def open_folder(given: str, *, resolution: int | None, num: int | None, seed: int, progress: type[Progress]) -> Opened:
+def open_folder(
+    given: str, *, resolution: int | None, num: int | None, seed: int, progress: type[Progress], stride: int = 0
+) -> Opened:
     """Up to `num` tiles of `resolution` pixels, drawn at random; only files with a tile drawn are decoded.
 
-    Without a resolution every image must be one tile.
+    Tiles lie `stride` pixels apart, side by side by default. Without a resolution every image must be one tile.
 
     Raises:
         InputError: there is no usable image, more unusable ones than a conversion bears, values of other types than
             uint8 and uint16, or without a resolution, images that are no squares of one power of two.
     """
-    source = open_source(Job(given, output="", resolution=resolution or 8))
+    source = open_source(Job(given, output="", resolution=resolution or 8, stride=stride))
     if source.kind not in ("folder", "raster"):
         raise InputError(f"{given} is {source.kind} input; make a dataset of it with data_prep.convert first")
     listing = source.listing()

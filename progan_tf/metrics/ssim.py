@@ -91,14 +91,21 @@ def similarity(a: np.ndarray, b: np.ndarray, window: np.ndarray, data_range: flo
         (2 m_a m_b + C1) / (m_a^2 + m_b^2 + C1) * (2 c + C2) / (v_a + v_b + C2)
     and of its second factor, where C1 = (K1 range)^2 and C2 = (K2 range)^2.
     """
+    scores, structure = similarity_maps(a, b, window, data_range)
+    places = (1, 2, 3)
+    return scores.mean(axis=places, dtype=np.float64), structure.mean(axis=places, dtype=np.float64)
+
+
+def similarity_maps(
+    a: np.ndarray, b: np.ndarray, window: np.ndarray, data_range: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `similarity` takes means of, float32 [N, H - S + 1, W - S + 1, C]: every place where the window [S] fits."""
     a, b = a.astype(np.float32), b.astype(np.float32)
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     mean_a, mean_b = _seen(a, window), _seen(b, window)
     product, squares = 2 * mean_a * mean_b, mean_a**2 + mean_b**2
     structure = (_seen(2 * a * b, window) - product + c2) / (_seen(a**2 + b**2, window) - squares + c2)
-    places = (1, 2, 3)
-    scores = (product + c1) / (squares + c1) * structure
-    return scores.mean(axis=places, dtype=np.float64), structure.mean(axis=places, dtype=np.float64)
+    return (product + c1) / (squares + c1) * structure, structure
 
 
 def gaussian(size: int, sigma: float) -> np.ndarray:
