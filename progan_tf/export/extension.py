@@ -53,9 +53,13 @@ def signatures(model: ExtensionModel, description: Description) -> dict[str, Cal
 
     def pixels(image: tf.Tensor, known: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         count = tf.shape(image)[0]
-        for name, rows in (("known", known), ("seed", seed)):
-            tf.debugging.assert_equal(tf.shape(rows)[0], count, f"{name} must have one row an image")
-        tf.debugging.assert_less_equal(known, tf.constant(1, tf.uint8), "known must be 0 or 1")
+        checks = [
+            tf.debugging.assert_equal(tf.shape(known)[0], count, "known must have one row an image"),
+            tf.debugging.assert_equal(tf.shape(seed)[0], count, "seed must have one row an image"),
+            tf.debugging.assert_less_equal(known, tf.constant(1, tf.uint8), "known must be 0 or 1"),
+        ]
+        with tf.control_dependencies(checks):  # before anything else finds that shapes do not match
+            image, known, seed = tf.identity(image), tf.identity(known), tf.identity(seed)
         # oneDNN's convolutions lose the shape of an empty batch, so there is always one row to compute.
         missing = tf.maximum(1 - count, 0)
         padded = [tf.pad(rows, [[0, missing]] + [[0, 0]] * (rows.shape.rank - 1)) for rows in (image, known, seed)]

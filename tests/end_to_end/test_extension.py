@@ -108,6 +108,7 @@ def test_a_run_leaves_grids_what_is_known_of_them_and_all_figures(trained):
         assert np.isfinite(line[figure])
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_bits(windows, trained, tmp_path):
     half = train(windows, tmp_path / "run", "--set=schedule.total_kimg=0.32")
     assert half.returncode == 0, half.stderr
