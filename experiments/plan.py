@@ -76,6 +76,11 @@ def main() -> None:
 
 def _config() -> Config:
     config = configs.override(presets.preset(_PRESET.value), _SET.value)
+    if config.training.task != "images":
+        raise InputError(
+            f"the preset {_PRESET.value} extends windows, and plans are made for images from nothing alone; a few "
+            "minutes of experiments.train show its pace"
+        )
     if config.network.resolution is None:
         raise InputError(
             f"the preset {_PRESET.value} leaves the resolution to the dataset; add --set=network.resolution=256, or "

@@ -70,3 +70,10 @@ def test_speed_is_measured_where_it_is_not_given(tmp_path):
     rates = [level["images_per_second"] for level in json.loads(output.read_text())["levels"]]
     assert len(rates) == 2 and all(1 < rate < 1e6 for rate in rates)
     assert rates[0] > rates[1]
+
+
+def test_an_extension_is_not_planned_as_if_it_were_another_network():
+    done = plan("--preset=extension_64", "--tflops=10")
+    assert done.returncode == 2
+    assert "extends windows" in done.stderr
+    assert done.stderr.count("\n") == 1
