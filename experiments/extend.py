@@ -13,6 +13,7 @@ The same command gives the same pixels, and takes an interrupted one up again.
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,9 +108,7 @@ def main() -> None:
     output = _output()
     work = _work(model)
     _check(work)
-    outputs = [output]
-    if _VARIANTS.value > 1:
-        outputs = [output.with_stem(f"{output.stem}_{number}") for number in range(1, _VARIANTS.value + 1)]
+    outputs = _outputs(output)
     loaded = models.load(folder)
     extend = work.values.extender(extender.of(loaded, _BATCH))
     for variant, path in enumerate(outputs):
@@ -120,6 +119,7 @@ def main() -> None:
 
 def _work(model: Description) -> Work:
     scene = scene_input.open_scene(Path(_INPUT.value)) if _INPUT.value else None
+    scene = scene and scene_values.in_model_order(scene, model)
     values = scene_values.values_of(scene, f"input {_INPUT.value}", model)
     sides = {side: flag.value for side, flag in _SIDES.items()}
     extent = (scene.height, scene.width) if scene else None
@@ -141,8 +141,13 @@ def _output() -> Path:
     output = Path(_OUTPUT.value)
     if output.suffix.lower() not in (".png", *scene_input.GEOTIFF_SUFFIXES):
         raise InputError(f"--output={output} is neither .png nor .tif; its name says the format")
-    if output.is_dir() or (_INPUT.value and output.exists() and output.samefile(_INPUT.value)):
-        raise InputError(f"--output={output} is {'a folder' if output.is_dir() else 'the input'}; choose another name")
+    if output.is_dir():
+        raise InputError(f"--output={output} is a folder; choose another name")
+    read = {Path(name).resolve() for name in (_INPUT.value, _HOLES.value) if name}
+    written = [(path, _beside(path, "provenance"), _beside(path, "outline")) for path in _outputs(output)]
+    for made in itertools.chain(*written):
+        if made.resolve() in read:
+            raise InputError(f"--output={output} would write over {made}, which is read; choose another name")
     if output.suffix.lower() != ".png":
         try:
             import rasterio  # noqa: F401
@@ -155,6 +160,18 @@ def _output() -> Path:
     except OSError as error:
         raise InputError(f"folder {output.parent} cannot be made ({error.strerror}); choose another output") from error
     return output
+
+
+def _outputs(output: Path) -> list[Path]:
+    """The file of every variant."""
+    if _VARIANTS.value == 1:
+        return [output]
+    return [output.with_stem(f"{output.stem}_{number}") for number in range(1, _VARIANTS.value + 1)]
+
+
+def _beside(path: Path, name: str) -> Path:
+    """The picture that tells something of an output, beside it."""
+    return path.with_name(f"{path.stem}_{name}.png")
 
 
 def _check(work: Work) -> None:
@@ -220,7 +237,7 @@ def _write(path: Path, canvas: Canvas, work: Work) -> None:
     counts = scene_output.counts(canvas)
     generated, rings = int(counts[2:].sum()), int(np.flatnonzero(counts).max()) - 1
     share = f"{generated / counts.sum():.1%}"
-    provenance, outline = (path.with_name(f"{path.stem}_{name}.png") for name in ("provenance", "outline"))
+    provenance, outline = _beside(path, "provenance"), _beside(path, "outline")
     is_geotiff = path.suffix.lower() in scene_input.GEOTIFF_SUFFIXES
     where = "the last band tells" if is_geotiff else f"{provenance.name} tells"
     synthetic = f"SYNTHETIC: {share} of the pixels are made up by a neural network and show no real place"

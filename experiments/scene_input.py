@@ -64,13 +64,20 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
     Raises:
         InputError: it is missing, damaged or of another size.
     """
-    scene = open_scene(path)
-    if (scene.height, scene.width) != (height, width):
+    if not path.is_file():
+        raise InputError(f"no mask at {path}; give an image that is not zero where pixels are made anew")
+    if path.suffix.lower() in GEOTIFF_SUFFIXES:
+        mask = np.concatenate([(values != 0).any(axis=-1) for _, values, _ in _geotiff(path).blocks()])
+    else:
+        with _explained(path), Image.open(path) as image:
+            shown = image.convert("RGB") if image.mode == "P" else image  # numbers of a palette say nothing
+            mask = np.asarray(shown).reshape(image.height, image.width, -1).any(axis=-1)
+    if mask.shape != (height, width):
         raise InputError(
-            f"mask {path} has {scene.width} x {scene.height} pixels where the image has {width} x {height}; "
+            f"mask {path} has {mask.shape[1]} x {mask.shape[0]} pixels where the image has {width} x {height}; "
             "draw it over the image"
         )
-    return np.concatenate([(values != 0).any(axis=-1) for _, values, _ in scene.blocks()])
+    return mask
 
 
 def _image(path: Path) -> Scene:

@@ -1,10 +1,11 @@
 """The values of a scene, the model's pixels that stand for them, and the way from one to the other."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
-from experiments.scene_input import Scene
+from experiments.scene_input import Block, Scene
 from progan_tf.data.scaling import Scaling
 from progan_tf.errors import InputError
 from progan_tf.export.description import Description
@@ -52,6 +53,21 @@ class Values:
         if nodata.dtype.kind == "f":
             return np.nextafter(nodata, np.array(np.inf, self.dtype))
         return nodata - 1 if nodata == np.iinfo(self.dtype).max else nodata + 1
+
+
+def in_model_order(scene: Scene, model: Description) -> Scene:
+    """The scene with its bands in the model's order, where it is an image whose bands are those the model shows.
+
+    Images have red, green and blue in this order, models the order of their training data; GeoTIFFs stay as they are.
+    """
+    order = np.argsort(model.display_bands)
+    if scene.geography is not None or sorted(model.display_bands) != list(range(scene.bands)):
+        return scene
+
+    def blocks() -> Iterator[Block]:
+        return ((top, values[..., order], valid) for top, values, valid in scene.blocks())
+
+    return dataclasses.replace(scene, blocks=blocks)
 
 
 def values_of(scene: Scene | None, name: str, model: Description) -> Values:

@@ -228,3 +228,31 @@ def test_help_answers_at_once():
     done = run("--help")
     assert done.returncode == 0 and "--fill_nodata" in done.stdout
     assert time.monotonic() - started < 5, "TensorFlow was imported for --help"
+
+
+def test_a_picture_has_the_colours_it_had_whatever_the_order_of_the_models_bands(tmp_path):
+    model = stand_in.save(tmp_path / "bgr", bands=["blue", "green", "red"], display_bands=[2, 1, 0])
+    pixels = picture(tmp_path / "town.png")
+    done = run(model=model, input=tmp_path / "town.png", output=tmp_path / "large.png", right=1)
+    assert (done.returncode, done.stderr) == (0, "")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "large.png"))[:, :30], pixels)
+
+
+@pytest.mark.parametrize(
+    ("read", "name", "output", "more"),
+    [
+        ("input", "a_provenance.png", "a.png", ()),
+        ("input", "a_outline.png", "a.png", ("--outline",)),
+        ("input", "a_2.png", "a.png", ("--variants=2",)),
+        ("holes", "a.png", "a.png", ()),
+    ],
+)
+def test_nothing_that_is_read_is_written_over(model, tmp_path, read, name, output, more):
+    picture(tmp_path / name)
+    before = (tmp_path / name).read_bytes()
+    others = {} if read == "input" else {"input": tmp_path / "town.png"}
+    picture(tmp_path / "town.png")
+    done = run(*more, model=model, output=tmp_path / output, right=1, **{read: tmp_path / name}, **others)
+    assert done.returncode == 2
+    assert f"would write over {tmp_path / name}, which is read" in done.stderr
+    assert (tmp_path / name).read_bytes() == before

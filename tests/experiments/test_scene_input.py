@@ -115,3 +115,10 @@ def test_a_mask_is_where_any_of_its_bands_is_not_zero(tmp_path):
     np.testing.assert_array_equal(scene_input.read_mask(tmp_path / "mask.png", 9, 7), pixels.any(axis=-1))
     with pytest.raises(InputError, match="has 7 x 9 pixels where the image has 8 x 9"):
         scene_input.read_mask(tmp_path / "mask.png", 9, 8)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+def test_masks_of_every_common_kind_are_read(tmp_path, mode):
+    wanted = np.random.default_rng(0).random((6, 9)) < 0.4
+    Image.fromarray(np.where(wanted, 255, 0).astype(np.uint8)).convert(mode).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(scene_input.read_mask(tmp_path / "mask.png", 6, 9), wanted)
