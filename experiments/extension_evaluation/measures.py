@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.extension_evaluation.baselines import Method
-from progan_tf.errors import InputError
+from progan_tf.errors import Failed, InputError
 from progan_tf.extension.extender import Extend
 from progan_tf.metrics import distance, drift, join_classifier, seam
 from progan_tf.metrics.distance import Band, Error
@@ -214,5 +214,7 @@ def _extended(
     for start in range(0, len(images), _BATCH):
         here = slice(start, start + _BATCH)
         made.append(extend(images[here], known[here], seeds[here]))
+        if (made[-1] != images[here])[known[here].astype(bool)].any():
+            raise Failed("what continues the windows changed known pixels; no figure of it would mean anything")
         advance(len(made[-1]))
     return np.concatenate(made)

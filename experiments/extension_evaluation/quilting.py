@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from progan_tf.extension import cut
+
 _TOLERANCE = 0.1  # a patch may have an error so much above that of the best (the paper's section 2.3)
 _PATCHES = 1024  # looked at, at most
 
@@ -70,18 +72,5 @@ def _inside_cuts(errors: np.ndarray, older: np.ndarray, overlap: int) -> np.ndar
     for turn in range(4):
         margin = np.rot90(errors * older, turn)[:, :overlap]
         if np.rot90(older, turn)[:, :overlap].any():
-            np.rot90(inside, turn)[:, :overlap] &= np.arange(overlap) >= _cut(margin)[:, np.newaxis]  # a view
+            np.rot90(inside, turn)[:, :overlap] &= np.arange(overlap) >= cut.path(margin)[:, np.newaxis]  # a view
     return inside
-
-
-def _cut(errors: np.ndarray) -> np.ndarray:
-    """The way down through errors [L, B] whose sum is least, one column aside a row at most: columns [L]."""
-    least = errors.astype(np.float64)
-    for row in range(1, len(least)):
-        above = np.pad(least[row - 1], 1, constant_values=np.inf)
-        least[row] += np.minimum(np.minimum(above[:-2], above[1:-1]), above[2:])
-    columns = [int(least[-1].argmin())]
-    for row in least[-2::-1]:
-        first = max(0, columns[-1] - 1)
-        columns.append(first + int(row[first : columns[-1] + 2].argmin()))
-    return np.array(columns[::-1])

@@ -2,7 +2,7 @@
 
 It learns to tell squares with a join down their middle from squares of the same images whose middle has the same phase
 (see `joins`) and no join, then is asked about images it has not seen. Every half of the images serves for learning
-once and for asking once. It is small, two convolutions and what they saw along each column, and is made anew from
+once and for asking once. It is small, one convolution and what it saw along each column, and is made anew from
 seeds, so the same images give the same figure.
 """
 
@@ -110,7 +110,7 @@ def _learn(pixels: np.ndarray, joined: np.ndarray, seed: int) -> Callable[[np.nd
         mirrored = rng.random((_BATCH, 1, 1, 1)) < 0.5  # what is known may lie on either side
         chosen = np.where(mirrored, pixels[rows, :, ::-1], pixels[rows])
         network.train_on_batch(_standardised(chosen), joined[rows, np.newaxis].astype(np.float32))
-    return lambda others: network.predict_on_batch(_standardised(others))[:, 0]
+    return lambda others: network(_standardised(others), training=False).numpy()[:, 0]
 
 
 def _standardised(pixels: np.ndarray) -> np.ndarray:
