@@ -18,17 +18,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from absl import flags
 
 from data_prep import command_line
 from experiments import machine, models
-from experiments.benchmarks import load_clients
-from experiments.benchmarks.load_clients import Answer
+from experiments.benchmarks import load_clients, load_figures
 from progan_tf.errors import Failed
 from progan_tf.export import description as descriptions
 from progan_tf.export import versions
@@ -58,17 +55,18 @@ def main() -> None:
         with Memory(pid) as memory:
             full = load_clients.at_full_speed(port, _PATH, body(labelled), _CLIENTS.value, _SECONDS.value)
         rate = len(full) / (max(one.due + one.seconds for one in full) - min(one.due for one in full))
-        print(f"full     {told(full)}; {rate:,.1f} images/s", flush=True)
-        print(f"memory   {memory.megabytes[0]:,.0f} MB after warm-up, {growth(memory.megabytes):+,.1f} MB at the end")
+        print(f"full     {load_figures.told(full)}; {rate:,.1f} images/s", flush=True)
+        grown = load_figures.growth(memory.megabytes)
+        print(f"memory   {memory.megabytes[0]:,.0f} MB after warm-up, {grown:+,.1f} MB at the end")
         share = load_clients.paced(port, _PATH, body(labelled), _CLIENTS.value, _SECONDS.value, _SHARE * rate)
-        print(f"{_SHARE:.0%}      {told(share)}", flush=True)
+        print(f"{_SHARE:.0%}      {load_figures.told(share)}", flush=True)
         busy = others.cores()
     after = bare.rate(best)
     print(f"bare     {after:,.1f} images/s at {best} again")
     if busy is not None:
         print(f"others   kept {busy:.2f} cores busy")
 
-    middle, slow = quantiles(share)
+    middle, slow = load_figures.quantiles(share)
     figures = {
         "clients": _CLIENTS.value,
         "seconds": _SECONDS.value,
@@ -76,11 +74,11 @@ def main() -> None:
         "bare_images_per_second": {**rates, "again": after},
         "best_batch": best,
         "requests": len(full) + len(share),
-        "errors": errors(full) + errors(share),
+        "errors": load_figures.errors(full) + load_figures.errors(share),
         "images_per_second": rate,
         "share_of_bare": rate / ((rates[best] + after) / 2),
         "memory_mb": memory.megabytes,
-        "memory_growth_mb": growth(memory.megabytes),
+        "memory_growth_mb": grown,
         "p50_seconds_at_70_percent": middle,
         "p99_seconds_at_70_percent": slow,
         "others_cores": busy,
@@ -164,29 +162,6 @@ class Memory:
             self.megabytes.append(int(re.search(r"VmRSS:\s+(\d+)", self._status.read_text())[1]) / 1024)
             if self._closed.wait(1.0):
                 return
-
-
-def growth(megabytes: Sequence[float]) -> float:
-    """How much more the last fifth has in the mean than the second fifth, in which all is warm."""
-    fifth = max(1, len(megabytes) // 5)
-    return float(np.mean(megabytes[-fifth:]) - np.mean(megabytes[fifth : 2 * fifth] or megabytes[:1]))
-
-
-def errors(answers: Sequence[Answer]) -> int:
-    """How many requests were not answered with 200."""
-    return sum(answer.status != 200 for answer in answers)
-
-
-def quantiles(answers: Sequence[Answer]) -> Any:
-    """Seconds of the median answer and of the slowest in a hundred."""
-    return np.quantile([answer.seconds for answer in answers], [0.5, 0.99]).tolist()
-
-
-def told(answers: Sequence[Answer]) -> str:
-    middle, slow = quantiles(answers)
-    return (
-        f"{len(answers):,} requests, {errors(answers)} errors, p50 {1000 * middle:,.0f} ms, p99 {1000 * slow:,.0f} ms"
-    )
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ def steps(work: Path) -> int:
         ({"left": 1, "input": "TORN"}, "cannot be read"),
         ({"left": 1, "blend": 5}, "blend 5 does not fit: a window of 16 around cells of 8"),
         ({"left": 1, "model": "IMAGES"}, "extends none; use experiments.generate"),
-        ({"left": 1, "output": "INPUT"}, "is the input; choose another name"),
+        ({"left": 1, "output": "INPUT"}, "which is read; choose another name"),
         ({"left": 1, "output": "BELOW"}, "cannot be made"),
         ({"left": 1, "order": "zigzag"}, "--order"),
     ],

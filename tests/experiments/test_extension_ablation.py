@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.benchmarks import extension_ablation as ablation
+from experiments.extension_evaluation import ablation
 from progan_tf import config as configs
 from progan_tf import presets
 from progan_tf.errors import InputError, Stopped

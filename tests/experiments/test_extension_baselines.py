@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import spatial
 
-from experiments.extension_evaluation import baselines, masks, quilting
+from experiments.extension_evaluation import baselines, masks
 from progan_tf.errors import InputError
 from tests import datasets
 
@@ -75,16 +75,6 @@ def test_quilting_uses_colours_that_are_known_only():
     images, known, seeds = given(5)
     for image, mask, result in zip(images, known, baselines.quilting(images, known, seeds), strict=True):
         assert {tuple(pixel) for pixel in result[~mask]} <= {tuple(pixel) for pixel in image[mask]}
-
-
-def test_the_cut_is_the_cheapest_way_down():
-    errors = np.random.default_rng(0).random((5, 3))
-
-    def cost(way: tuple[int, ...]) -> float:
-        return sum(errors[row, column] for row, column in enumerate(way))
-
-    ways = [way for way in np.ndindex(3, 3, 3, 3, 3) if np.abs(np.diff(way)).max() <= 1]
-    assert tuple(quilting._cut(errors)) == min(ways, key=cost)
 
 
 def test_masks_take_turns_and_unknown_names_are_told():

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from experiments.benchmarks import load_clients, serving
+from experiments.benchmarks import load_clients, load_figures
 from experiments.benchmarks.load_clients import Answer
 
 
@@ -51,7 +51,7 @@ def test_clients_at_full_speed_ask_one_after_another(stub):
     assert len(answers) == len(asked) == len(set(asked))
     assert 20 <= len(answers) <= 104  # 4 clients, 25 times at most, and one that had begun
     assert all(answer.seconds >= 0.02 for answer in answers)
-    assert serving.errors(answers) == sum(number % 10 == 9 for number in asked)
+    assert load_figures.errors(answers) == sum(number % 10 == 9 for number in asked)
 
 
 def test_paced_clients_keep_their_rate_and_count_from_when_a_request_was_due(stub):
@@ -67,16 +67,16 @@ def test_paced_clients_keep_their_rate_and_count_from_when_a_request_was_due(stu
 
 def test_no_answer_is_an_error():
     answers = load_clients.paced(1, "/", body, clients=2, seconds=0.2, rate=20)
-    assert serving.errors(answers) == len(answers) > 0
+    assert load_figures.errors(answers) == len(answers) > 0
 
 
 def test_growth_is_from_the_second_fifth_to_the_last():
-    assert serving.growth([100] * 10) == 0
-    assert serving.growth([0, 50, 100, 100, 101, 102, 103, 104, 110, 120]) == pytest.approx(15)
-    assert serving.growth([7.0]) == 0
+    assert load_figures.growth([100] * 10) == 0
+    assert load_figures.growth([0, 50, 100, 100, 101, 102, 103, 104, 110, 120]) == pytest.approx(15)
+    assert load_figures.growth([7.0]) == 0
 
 
 def test_quantiles_and_errors():
     answers = [Answer(0.0, seconds / 100, 200 if seconds else 504) for seconds in range(101)]
-    assert serving.quantiles(answers) == pytest.approx([0.5, 0.99])
-    assert serving.errors(answers) == 1
+    assert load_figures.quantiles(answers) == pytest.approx([0.5, 0.99])
+    assert load_figures.errors(answers) == 1
