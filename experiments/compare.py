@@ -12,6 +12,7 @@ from typing import Any
 from absl import flags
 
 from data_prep import command_line
+from progan_tf.atomic import replacing
 from progan_tf.errors import InputError
 from progan_tf.training import best, run_directory
 
@@ -76,9 +77,8 @@ def draw(metric: str, curves: dict[str, list[dict[str, Any]]], path: Path) -> Pa
     for label in axis.legend(fontsize=8).get_texts():
         label.set_parse_math(False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    figure.savefig(temporary, format="png", dpi=120)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
     return path
 
 

@@ -5,6 +5,8 @@ import json
 import os
 from pathlib import Path
 
+from progan_tf.atomic import replacing
+
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -90,7 +92,6 @@ def write(output: Path, images: Path, seconds: float) -> Path:
         ),
     )
     path = output / "index.html"
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(page)
-    temporary.rename(path)
+    with replacing(path) as temporary:
+        temporary.write_text(page)
     return path

@@ -16,6 +16,7 @@ from absl import flags
 
 from data_prep import command_line, quietly
 from data_prep.progress import Progress
+from progan_tf.atomic import replacing
 from progan_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -168,9 +169,8 @@ def _form(images: "Images") -> str:
 
 
 def _write_json(path: Path, content: dict[str, object]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def console() -> None:

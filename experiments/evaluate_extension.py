@@ -17,6 +17,7 @@ from absl import flags
 
 from data_prep import command_line, quietly
 from data_prep.progress import Progress
+from progan_tf.atomic import replacing
 from progan_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def main() -> None:
     from experiments.extension_evaluation import goals, measures, report
     from experiments.extension_evaluation.baselines import Method, baselines
     from experiments.extension_evaluation.windows import open_windows
+    from progan_tf.metrics import join_classifier
 
     images = open_windows(
         _REAL.value,
@@ -89,6 +91,9 @@ def main() -> None:
         progress=Progress,
     )
     count = min(_NUM.value, len(images) // 2)
+    if "all" in asked and count < join_classifier.LEAST_IMAGES:
+        metrics = tuple(name for name in metrics if name != "classifier")
+        left_out = f"{left_out}; " * bool(left_out) + f"classifier: needs {join_classifier.LEAST_IMAGES} windows"
     windows, others = images.pixels[:count], images.pixels[count : 2 * count]
     setting = measures.Setting(
         windows=np.asarray(windows),
@@ -112,8 +117,10 @@ def main() -> None:
     found = goals.goals(results[0], real, results[1:])
     pictures = _pictures(output, setting, images.display_bands, real, results, shown)
     content = report.numbers(real, results, found, dict(settings))
-    _write(output / "metrics.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
-    _write(output / "report.md", report.markdown(settings, real, results, found, metrics, pictures))
+    with replacing(output / "report.md") as temporary:
+        temporary.write_text(report.markdown(settings, real, results, found, metrics, pictures), encoding="utf-8")
+    with replacing(output / "metrics.json") as temporary:  # last: who finds it finds the others
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(report.text(report.table(real, results, metrics)))
     print("\n".join(report.goal_lines(found)))
     print(f"report      {output / 'report.md'}")
@@ -220,9 +227,8 @@ def _pictures(
         written.append(("march.png", "Marches: left of the line is known, right of it tile after tile is made."))
     drawn = pictures.curves(real, results)
     if drawn:
-        temporary = output / "curves.png.tmp"
-        temporary.write_bytes(drawn)
-        temporary.replace(output / "curves.png")
+        with replacing(output / "curves.png") as temporary:
+            temporary.write_bytes(drawn)
         written.append(("curves.png", "Figures by distance from what is known, and by ring."))
     return written
 
@@ -243,12 +249,6 @@ def _settings(
     if left_out:
         rows.append(("left out", left_out))
     return rows
-
-
-def _write(path: Path, content: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(content, encoding="utf-8")
-    temporary.replace(path)
 
 
 def console() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from progan_tf import imaging
+from progan_tf.atomic import replacing
 from progan_tf.data.scaling import Scaling
 from progan_tf.errors import InputError
 from progan_tf.export.description import Description
@@ -47,15 +48,14 @@ def write(path: Path, pixels: np.ndarray, model: Description, said: Mapping[str,
         imaging.write_png(path, pixels[..., list(model.display_bands)], said)
         return
     scaling = Scaling.from_dict(model.scaling) if model.scaling else None
-    temporary = path.with_name(path.name + ".tmp")
-    if path.suffix == SUFFIXES["npy"]:
-        with temporary.open("wb") as file:
-            np.save(file, scaling.to_physical(pixels) if physical else pixels)
-    elif physical:
-        _write_geotiff(temporary, scaling.to_physical(pixels), model, said)
-    else:
-        _write_geotiff(temporary, pixels, model, said, scaling)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        if path.suffix == SUFFIXES["npy"]:
+            with temporary.open("wb") as file:
+                np.save(file, scaling.to_physical(pixels) if physical else pixels)
+        elif physical:
+            _write_geotiff(temporary, scaling.to_physical(pixels), model, said)
+        else:
+            _write_geotiff(temporary, pixels, model, said, scaling)
 
 
 def _write_geotiff(

@@ -9,6 +9,7 @@ import numpy as np
 from experiments.scene_input import Geography
 from experiments.scene_values import Values
 from progan_tf import imaging
+from progan_tf.atomic import replacing
 from progan_tf.data.scaling import Scaling
 from progan_tf.export.description import Description
 from progan_tf.extension.canvas import ROWS, Canvas
@@ -64,7 +65,8 @@ def write_geotiff(
 
     Args:
         corner: row and column of the canvas at which the input's first pixel lies.
-        nodata: the input's value of pixels without data.
+        nodata: the input's value of pixels without data, of which the canvas has none. It holds for all bands of a
+            file, so one that is a provenance too is left out.
     """
     import rasterio
     from rasterio.enums import ColorInterp
@@ -72,31 +74,26 @@ def write_geotiff(
     from rasterio.windows import Window
 
     height, width, bands = canvas.pixels.shape
+    nodata = None if nodata in range(REAL, 256) else nodata
     layout = {"height": height, "width": width, "count": bands + 1, "dtype": values.dtype, "nodata": nodata}
     layout |= {"tiled": True, "blockxsize": 256, "blockysize": 256, "interleave": "pixel", "BIGTIFF": "IF_SAFER"}
     layout |= {"compress": "deflate", "photometric": "MINISBLACK", "crs": geography and geography.crs}
     if geography:
         canvas_in_scene = Window(-corner[1], -corner[0], width, height)
         layout["transform"] = rasterio.windows.transform(canvas_in_scene, geography.transform)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.Env(GDAL_CACHEMAX=64 << 20), rasterio.open(temporary, "w", driver="GTiff", **layout) as file:
-                # Unsaid, the provenance behind three bands would become alpha.
-                colours = list(geography.colours) if geography else _colours(model)
-                file.colorinterp = [*colours, ColorInterp.undefined]
-                file.descriptions = (*_names(geography, model), PROVENANCE)
-                file.update_tags(**(geography.tags if geography else {}), **said)
-                _write_scales(file, geography, model)
-                for top, pixels, provenance in canvas.strips():
-                    window = Window(0, top, width, len(pixels))
-                    written = np.concatenate([pixels, provenance[..., np.newaxis].astype(pixels.dtype)], axis=-1)
-                    file.write(np.moveaxis(written, -1, 0), window=window)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.Env(GDAL_CACHEMAX=64 << 20), rasterio.open(temporary, "w", driver="GTiff", **layout) as file:
+            # Unsaid, the provenance behind three bands would become alpha.
+            colours = list(geography.colours) if geography else _colours(model)
+            file.colorinterp = [*colours, ColorInterp.undefined]
+            file.descriptions = (*_names(geography, model), PROVENANCE)
+            file.update_tags(**(geography.tags if geography else {}), **said)
+            _write_scales(file, geography, model)
+            for top, pixels, provenance in canvas.strips():
+                window = Window(0, top, width, len(pixels))
+                written = np.concatenate([pixels, provenance[..., np.newaxis].astype(pixels.dtype)], axis=-1)
+                file.write(np.moveaxis(written, -1, 0), window=window)
 
 
 def _shown(pixels: np.ndarray, values: Values, model: Description) -> np.ndarray:

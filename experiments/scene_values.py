@@ -86,6 +86,12 @@ def values_of(scene: Scene | None, name: str, model: Description) -> Values:
             f"{name} has {scene.bands} bands where model {model.name} has {model.channels} "
             f"({', '.join(model.bands)}); give an image of those"
         )
+    named = scene.geography.descriptions if scene.geography else ()
+    if named != tuple(model.bands) and sorted(map(str, named)) == sorted(model.bands):
+        raise InputError(
+            f"{name} has the bands {', '.join(named)} where model {model.name} has {', '.join(model.bands)}; "
+            "put them in this order, as by gdal_translate -b"
+        )
     scaling = Scaling.from_dict(model.scaling) if model.scaling else None
     nodata = scene.nodata if scene.nodata is not None and np.isfinite(scene.nodata) else None
     if scaling is None or scene.geography is None or _says_the_same(scene, scaling):

@@ -114,12 +114,13 @@ def main() -> None:
     workers = cluster.from_environment() if _STRATEGY.value == "multi_worker" else cluster.ALONE
     if workers is not cluster.ALONE:
         print(f"{workers.name(workers.index)} of {len(workers.tasks)}: waiting for the others", flush=True)
-    actions = _actions(run_dir, config, dataset, metrics) if workers.chief else []
+    task = _task(config)
+    actions = _actions(run_dir, config, dataset, task, metrics) if workers.chief else []
     init_from = _init_from(run_dir)
     devices = strategy.make(_STRATEGY.value, _TPU.value)  # takes SIGTERM for itself, which the console takes back
     with Console(config, run_dir / "log.txt" if workers.chief else None) as console, disk.explained(str(run_dir)):
         progress = trainer.train(
-            config, dataset, run_dir, devices, actions, console.heartbeat, command_line.leave, init_from, _task(config)
+            config, dataset, run_dir, devices, actions, console.heartbeat, command_line.leave, init_from, task
         )
     if workers.chief:
         print(f"trained to {progress.images / 1000:.1f} kimg; samples, curves and checkpoints are in {run_dir}")
@@ -159,7 +160,9 @@ def _metrics(config: Config) -> list["Metric"]:
     return registry.make(names, extractor)
 
 
-def _actions(run_dir: Path, config: Config, dataset: "Dataset", metrics: list["Metric"]) -> list["Action"]:
+def _actions(
+    run_dir: Path, config: Config, dataset: "Dataset", task: "Task", metrics: list["Metric"]
+) -> list["Action"]:
     """What a run does beside training, in order: who shows the work of another comes after it."""
     from progan_tf.training.actions.best_checkpoint import BestCheckpoint
     from progan_tf.training.actions.evaluation import Evaluation
@@ -171,29 +174,16 @@ def _actions(run_dir: Path, config: Config, dataset: "Dataset", metrics: list["M
     from progan_tf.training.actions.tick_table import TickTable
     from progan_tf.training.actions.watchdog import Watchdog
 
-    sampler = _sampler(config, dataset)
+    sampler = task.sampler(config, dataset)
     evaluation = Evaluation(metrics, config, dataset, sampler, run_dir) if metrics else None
     watchdog = Watchdog(config, dataset, sampler, run_dir)
     grid = SampleGrid(run_dir / "samples", config, dataset, sampler)
     told = [watchdog, MetricsLog(run_dir, evaluation, watchdog), grid]
     board = TensorBoard(run_dir / "tensorboard", grid, config.network.final_level, evaluation, watchdog)
     shown = [board, LearningCurve(run_dir), TickTable(), Profile(run_dir / "tensorboard", config, _PROFILE.value)]
-    if config.training.task == "extension":
-        from progan_tf.extension.known_grid import KnownGrid
-
-        shown.append(KnownGrid(run_dir / "samples", config, dataset, sampler))
+    shown += task.actions(run_dir / "samples", config, dataset, sampler)
     kept = [BestCheckpoint(run_dir, config.evaluation.best)] if config.evaluation.best else []
     return [*([evaluation] if evaluation else []), *told, *shown, *kept]
-
-
-def _sampler(config: Config, dataset: "Dataset"):
-    if config.training.task == "extension":
-        from progan_tf.extension.sampler import ExtensionSampler
-
-        return ExtensionSampler(config, dataset)
-    from progan_tf.training.sampler import Sampler
-
-    return Sampler(config.network, dataset.manifest.dtype)
 
 
 class Console:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL.PngImagePlugin import PngInfo
 
+from progan_tf.atomic import replacing
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -61,14 +63,8 @@ def write_png_blocks(
     path: Path, shape: tuple[int, int, int], blocks: Iterable[np.ndarray], text: Mapping[str, str] | None = None
 ) -> None:
     """As `write_png`, an image of `shape` whose rows come from top to bottom in blocks [h, W, C]; it holds one."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.writelines(_png(shape, blocks, text or {}))
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.writelines(_png(shape, blocks, text or {}))
 
 
 def to_png(image: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # The house from the ground up: a room may use its own modules and any floor below it.
 FLOORS = [
+    {"progan_tf.atomic"},
     {"progan_tf.errors", "progan_tf.imaging", "progan_tf"},
     {"progan_tf.config"},
     {"progan_tf.cost", "progan_tf.data", "progan_tf.layers", "progan_tf.losses", "progan_tf.presets"},
@@ -31,8 +32,8 @@ FLOORS = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms that may use less than what lies below them.
 NARROW = {
-    "data_prep": FLOORS[0] | {"progan_tf.data"},
-    "progan_tf.serving": FLOORS[0],  # knows SavedModels only
+    "data_prep": FLOORS[0] | FLOORS[1] | {"progan_tf.data"},
+    "progan_tf.serving": FLOORS[0] | FLOORS[1],  # knows SavedModels only
 }
 HEAVY = ("tensorflow", "keras", "apache_beam", "tensorflow_datasets")
 

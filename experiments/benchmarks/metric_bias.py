@@ -16,6 +16,7 @@ from absl import flags
 
 from data_prep import command_line, quietly
 from data_prep.progress import Progress
+from progan_tf.atomic import replacing
 from progan_tf.errors import InputError
 
 _IMAGES = flags.DEFINE_string("images", None, "Real images: a folder, a quoted pattern or a dataset.", required=True)
@@ -100,9 +101,8 @@ def _plot(curves: dict[str, list[Row]], path: Path) -> None:
         axes.set(title=f"{name}, real against real", xlabel="images a side", xscale="log")
         axes.set_xticks([row.n for row in rows], [str(row.n) for row in rows])
         axes.minorticks_off()
-    temporary = path.with_name(f"{path.name}.tmp")
-    figure.savefig(temporary, format="png", dpi=150)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 from data_prep import command_line
 from progan_tf import config as configs
 from progan_tf import presets
+from progan_tf.atomic import replacing
 from progan_tf.config import Config, ExtensionConfig
 from progan_tf.errors import Failed, InputError, Stopped
 
@@ -159,9 +160,8 @@ def write(output: Path, measured: Mapping[Variant, dict[str, Any]]) -> None:
     """Writes the table as markdown and, with all figures, as JSON."""
     rows = [{**dataclasses.asdict(variant), "measured": found} for variant, found in measured.items()]
     for name, content in (("table.md", table(measured)), ("table.json", json.dumps(rows, indent=1) + "\n")):
-        temporary = output / f"{name}.tmp"
-        temporary.write_text(content, encoding="utf-8")
-        temporary.replace(output / name)
+        with replacing(output / name) as temporary:
+            temporary.write_text(content, encoding="utf-8")
 
 
 def run(command: Sequence[str]) -> None:
@@ -181,6 +181,5 @@ def _keep_settings(common: Common, output: Path) -> None:
         changed = [name for name in wanted if kept.get(name) != wanted[name]]
         if changed:
             raise InputError(f"{output} holds an ablation with another {', '.join(changed)}; choose a new --output")
-    temporary = output / "settings.json.tmp"
-    temporary.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")

@@ -34,12 +34,10 @@ def quilt(image: np.ndarray, known: np.ndarray, otherwise: np.ndarray, rng: np.r
     for block in _blocks(filled, size):
         there, fixed = filled[block], known[block]
         target = np.where(there[..., np.newaxis], result[block], 0)
-        # The squared difference where both exist, but for the target's own squares, which are those of all patches.
-        own = np.square(target).sum()
-        errors = (
-            squares @ there.ravel().astype(np.float32) - 2 * patches.reshape(len(patches), -1) @ target.ravel() + own
-        )
-        errors = np.maximum(errors, 0)
+        # The squared difference where both exist. By einsum: threads of a matrix product wait longer than it takes.
+        overlaps = np.einsum("mk,k->m", squares, there.ravel().astype(np.float32))
+        products = np.einsum("mk,k->m", patches.reshape(len(patches), -1), target.ravel())
+        errors = np.maximum(overlaps - 2 * products + np.square(target).sum(), 0)
         best = np.flatnonzero(errors <= (1 + _TOLERANCE) * errors.min())
         patch = patches[rng.choice(best)]
         taken = ~fixed & (~there | _inside_cuts(np.square(target - patch).sum(axis=-1), there & ~fixed, size // 4))

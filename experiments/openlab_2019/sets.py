@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from data_prep.progress import Progress
+from progan_tf.atomic import replacing
 from progan_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,14 +80,12 @@ def facts(real: "Images", generated: "Images") -> dict[str, Any]:
 def write(path: Path, drawn: "Figure", numbers: dict[str, Any]) -> None:
     """Writes a figure to PATH.png and numbers to PATH.json, each whole or not at all."""
     save(path.with_suffix(".png"), drawn)
-    temporary = path.with_name(f"{path.name}.json.tmp")
-    temporary.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(path.with_suffix(".json"))
+    with replacing(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(f"written    {path.with_suffix('.json')}, {path.with_suffix('.png')}")
 
 
 def save(path: Path, drawn: "Figure") -> None:
     """Writes a figure as PNG, whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    drawn.savefig(temporary, format="png", dpi=100)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        drawn.savefig(temporary, format="png", dpi=100)

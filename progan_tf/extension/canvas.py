@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from progan_tf.atomic import replacing
 from progan_tf.errors import InputError
 from progan_tf.extension.cells import REAL
 
@@ -60,10 +61,8 @@ class Canvas:
             taken: which of the pixels are put onto the canvas, bool [N, W, W].
             provenance: of those that were unknown, uint8 [N, W, W].
         """
-        aside = self._folder / (_CHANGE + ".tmp")
-        with aside.open("wb") as file:
+        with replacing(self._folder / _CHANGE) as aside, aside.open("wb") as file:
             np.savez(file, number=self.done, corners=corners, pixels=pixels, taken=taken, provenance=provenance)
-        aside.replace(self._folder / _CHANGE)
         self.finish_change()
 
     def finish_change(self) -> None:
@@ -130,9 +129,8 @@ def open_canvas(
                 raise
     canvas = Canvas(folder, shape, dtype)
     fill(canvas)
-    partial = folder / (_SETTINGS + ".tmp")
-    partial.write_text(json.dumps(settings))
-    partial.replace(folder / _SETTINGS)
+    with replacing(folder / _SETTINGS) as partial:
+        partial.write_text(json.dumps(settings))
     return canvas
 
 

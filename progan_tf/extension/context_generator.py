@@ -48,10 +48,11 @@ class ContextGenerator(GrowingNetwork):
         seed: int = 0,
         name: str = "generator",
         precision: str = "float32",
-        extension: ExtensionConfig | None = None,
+        *,
+        extension: ExtensionConfig,
     ):
         super().__init__(config, seed, name, precision)
-        self.extension = extension or ExtensionConfig()
+        self.extension = extension
         self.latent_norm = PixelNorm(dtype="float32")
         self.pixel_norm = PixelNorm(dtype=precision)
         levels = range(2, config.final_level + 1)

@@ -41,15 +41,13 @@ class Noise(NamedTuple):
     real_augment: tf.Tensor  # [N, 0]
 
 
-class ExtensionDiscriminatorLoss(NamedTuple):
-    """Per window, float32 [N]: what the window critic tells, and the mean scores of the seam critic, 0 without it."""
+def _told(name: str, *fields: str) -> type[NamedTuple]:
+    return NamedTuple(name, [(field, tf.Tensor) for field in fields])
 
-    loss: tf.Tensor
-    real_score: tf.Tensor
-    fake_score: tf.Tensor
-    gradient_norm: tf.Tensor
-    seam_real_score: tf.Tensor
-    seam_fake_score: tf.Tensor
+
+_SEAM = ("seam_real_score", "seam_fake_score")
+# Per window, float32 [N]: what the window critic tells, and the mean scores of the seam critic, 0 without it.
+ExtensionDiscriminatorLoss = _told("ExtensionDiscriminatorLoss", *DiscriminatorLoss._fields, *_SEAM)
 
 
 class ExtensionGeneratorLoss(NamedTuple):
@@ -63,24 +61,11 @@ class ExtensionGeneratorLoss(NamedTuple):
     diversity: tf.Tensor
 
 
-class ExtensionMetrics(NamedTuple):
-    """What a step saw: `StepMetrics`, and the figures of the seam critic and of the generator's other losses."""
-
-    d_loss: tf.Tensor
-    g_loss: tf.Tensor
-    real_score: tf.Tensor
-    fake_score: tf.Tensor
-    gradient_norm: tf.Tensor
-    d_skipped: tf.Tensor
-    g_skipped: tf.Tensor
-    augment_p: tf.Tensor
-    seam_real_score: tf.Tensor
-    seam_fake_score: tf.Tensor
-    reconstruction: tf.Tensor
-    diversity: tf.Tensor
+# What a step saw: `StepMetrics`, and the figures of the seam critic and of the generator's other losses.
+ExtensionMetrics = _told("ExtensionMetrics", *StepMetrics._fields, *_SEAM, "reconstruction", "diversity")
 
 
-class Task(NamedTuple):
+class Given(NamedTuple):
     """Windows to be continued: images [N, S, S, C], known [N, S, S, 1], and whether what is missing is known, [N]."""
 
     images: tf.Tensor
@@ -146,16 +131,16 @@ class ExtensionStep(TrainStep):
         mine = self._share(self._shares)
         return tf.nest.map_structure(lambda values: tf.gather(values, mine), whole)
 
-    def task(self, reals: tf.Tensor, drawn: Noise, alpha: tf.Tensor) -> Task:
+    def given(self, reals: tf.Tensor, drawn: Noise, alpha: tf.Tensor) -> Given:
         """What is to be continued: reals under masks, and what the generator made of some of them, moved on."""
         known = masks.draw(drawn.masks, self._size)
         truth = tf.ones(reals.shape[0])
         if not self._rolls_out:
-            return Task(reals, known, truth)
+            return Given(reals, known, truth)
         stay = reals.shape[0] - self._one_a_group
         last = tf.nest.map_structure(lambda values: values[stay:], (reals, drawn))
         moved, moved_known = self._moved_on(*last, alpha)
-        return Task(
+        return Given(
             tf.concat([reals[:stay], moved], axis=0),
             tf.concat([known[:stay], moved_known], axis=0),
             tf.concat([truth[:stay], tf.zeros(self._one_a_group)], axis=0),
@@ -172,31 +157,31 @@ class ExtensionStep(TrainStep):
         return symmetry.transform(moved, turns), symmetry.transform(known, turns)
 
     def d_gradients(self, reals, labels, drawn, alpha, p, factor) -> tuple[list[tf.Tensor], ExtensionDiscriminatorLoss]:
-        task = self.task(reals, drawn, alpha)
-        fakes = self.generator([task.images, task.known, *drawn.d, alpha])
+        given = self.given(reals, drawn, alpha)
+        fakes = self.generator([given.images, given.known, *drawn.d, alpha])
         with tf.GradientTape() as tape:
-            judge = self._window_judge(task.known, alpha)
+            judge = _judge(self.discriminator, given.known, alpha)
             d = self.loss.d_loss(judge, reals, fakes, labels, drawn.mix, self._norm_scale, factor)
-            seam = self._seam_d_loss(reals, fakes, task.known, drawn, alpha, factor)
+            seam = self._seam_d_loss(reals, fakes, given.known, drawn, alpha, factor)
             loss = d.loss + self._extension.seam_weight * seam.loss
             scaled = tf.reduce_sum(loss) * (factor / self._batch_size)
         told = ExtensionDiscriminatorLoss(loss, *d[1:], seam.real_score, seam.fake_score)
         return self._gradients(tape, scaled, self._d_variables, factor), told
 
     def g_gradients(self, reals, labels, drawn, alpha, p, factor) -> tuple[list[tf.Tensor], ExtensionGeneratorLoss]:
-        task = self.task(reals, drawn, alpha)
+        given = self.given(reals, drawn, alpha)
         few = self._one_a_group
         with tf.GradientTape() as tape:
-            fakes = self.generator([task.images, task.known, *drawn.g, alpha])
-            again = self._few([task.images[:few], task.known[:few], *(part[:few] for part in drawn.again), alpha])
-            weights = discount(task.known, self._gamma)
-            reconstruction = mean_over(tf.abs(fakes - reals), weights) * task.truth
-            free = ((1 - task.known) * (1 - weights))[:few]
+            fakes = self.generator([given.images, given.known, *drawn.g, alpha])
+            again = self._few([given.images[:few], given.known[:few], *(part[:few] for part in drawn.again), alpha])
+            weights = discount(given.known, self._gamma)
+            reconstruction = mean_over(tf.abs(fakes - reals), weights) * given.truth
+            free = ((1 - given.known) * (1 - weights))[:few]
             apart = mean_over(tf.abs(fakes[:few] - again), free)
-            judge = self._window_judge(task.known, alpha)
+            judge = _judge(self.discriminator, given.known, alpha)
             loss = (
                 self.loss.g_loss(judge, fakes, labels, reals, labels)
-                + self._extension.seam_weight * self._seam_g_loss(reals, fakes, task.known, drawn, alpha)
+                + self._extension.seam_weight * self._seam_g_loss(reals, fakes, given.known, drawn, alpha)
                 + self._extension.reconstruction_weight * reconstruction
                 + self._extension.diversity_weight * self._of_all(1 / (apart + _CLOSEST))
             )
@@ -212,9 +197,6 @@ class ExtensionStep(TrainStep):
         """Values of the first window of every group as values of all windows, [N], with the same mean."""
         rest = self._microbatch - self._one_a_group
         return tf.pad(values * (self._microbatch / self._one_a_group), [[0, rest]])
-
-    def _window_judge(self, known: tf.Tensor, alpha: tf.Tensor) -> Discriminator:
-        return _judge(self.discriminator, known, alpha)
 
     def _seam_parts(self, reals, fakes, known, drawn):
         """Crops of reals, fakes and masks on the joins, K of every window."""

@@ -18,7 +18,7 @@ from progan_tf.metrics.joins import PHASE, joins, like_places
 
 _LARGEST = 64
 _FEATURES, _STEPS, _BATCH, _RATE, _DECAY = 32, 200, 64, 2e-3, 1e-2
-_LEAST_IMAGES = 8
+LEAST_IMAGES = 8  # with a join that squares fit around
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,9 +68,9 @@ def area(images: np.ndarray, known: np.ndarray, seed: int = 0) -> float:
     """
     found = squares(images, known)
     owners = np.unique(found.image)
-    if len(owners) < _LEAST_IMAGES:
+    if len(owners) < LEAST_IMAGES:
         raise InputError(
-            f"a classifier needs {_LEAST_IMAGES} windows with a straight join half a window long, and as much of the "
+            f"a classifier needs {LEAST_IMAGES} windows with a straight join half a window long, and as much of the "
             f"window to either side; there are {len(owners)}: give more windows, or leave the classifier out"
         )
     first = np.isin(found.image, owners[: len(owners) // 2])

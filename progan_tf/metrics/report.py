@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from progan_tf import imaging
+from progan_tf.atomic import replacing
 from progan_tf.errors import InputError
 from progan_tf.metrics import bands, figures, pictures, reading, spectrum
 from progan_tf.metrics.birthday import Pair, Support
@@ -234,6 +235,5 @@ def _all(found: Sequence[Figure]) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)

@@ -8,6 +8,7 @@ A pair is known by the name of its set and the keys of its two images, in either
 import json
 from pathlib import Path
 
+from progan_tf.atomic import replacing
 from progan_tf.errors import InputError
 
 WORDS = ("same", "different", "unsure")
@@ -46,9 +47,8 @@ def write(path: Path, verdicts: Verdicts) -> None:
         {"set": images, "keys": sorted(keys), "verdict": word}
         for (images, keys), word in sorted(verdicts.items(), key=lambda item: (item[0][0], sorted(item[0][1])))
     ]
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps({"verdicts": rows}, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({"verdicts": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 def of(verdicts: Verdicts, images: str, keys: tuple[str, str]) -> str | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from progan_tf.atomic import replacing
 from progan_tf.errors import InputError
 from progan_tf.networks.generator import Generator
 from progan_tf.training.progress import Progress
@@ -36,9 +37,8 @@ def save(folder: Path, networks: Networks, progress: Progress, keep: int) -> Pat
     path.mkdir(parents=True)
     _checkpoint(networks.variables).write(str(path / "weights"))
     files = {file.name: _digest(file) for file in sorted(path.iterdir())}
-    seal = path / (_SEAL + ".tmp")
-    seal.write_text(json.dumps({"progress": dataclasses.asdict(progress), "files": files}, indent=1) + "\n")
-    seal.rename(path / _SEAL)
+    with replacing(path / _SEAL) as seal:
+        seal.write_text(json.dumps({"progress": dataclasses.asdict(progress), "files": files}, indent=1) + "\n")
     sealed = _sealed(folder)
     good = [path for path in sealed if load_progress(path).good]
     for old in set(sealed[:-keep]) - set(good[-1:]):
@@ -60,9 +60,8 @@ def keep_copy(folder: Path, kept: Path, images: int) -> None:
     if (copy / _SEAL).exists() or not (path / _SEAL).exists():
         return
     shutil.copytree(path, copy, ignore=shutil.ignore_patterns(_SEAL), dirs_exist_ok=True)
-    seal = copy / (_SEAL + ".tmp")
-    shutil.copyfile(path / _SEAL, seal)
-    seal.rename(copy / _SEAL)
+    with replacing(copy / _SEAL) as seal:
+        shutil.copyfile(path / _SEAL, seal)
     for other in kept.iterdir():
         if other != copy:
             shutil.rmtree(other)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from progan_tf import config as configs
+from progan_tf.atomic import replacing
 from progan_tf.config import Config
 from progan_tf.errors import InputError
 from progan_tf.training import lock
@@ -118,6 +119,5 @@ def _read(run_dir: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, fields: dict[str, Any]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(fields, indent=1) + "\n")
-    temporary.rename(path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(fields, indent=1) + "\n")

@@ -29,11 +29,16 @@ class Sampler:
             model = networks.averaged.model_at(phase.level, phase.fading, _BATCH)
             self._graphs[phase.stage] = tf.function(lambda *inputs: model(list(inputs)))
         generate, count = self._graphs[phase.stage], len(latents)
-        latents, labels = (tf.pad(rows, [[0, -count % _BATCH], [0, 0]]) for rows in (latents, labels))
+        inputs = self.inputs(phase.level, np.asarray(latents), np.asarray(labels))
+        rows = [np.pad(part, [(0, -count % _BATCH)] + [(0, 0)] * (part.ndim - 1)) for part in inputs]
         alpha = tf.constant(phase.alpha, tf.float32)
         images = [
-            generate(latents[start : start + _BATCH], labels[start : start + _BATCH], alpha).numpy()
+            generate(*(part[start : start + _BATCH] for part in rows), alpha).numpy()
             for start in range(0, count, _BATCH)
         ]
         pixels = imaging.to_pixels(np.concatenate(images)[:count], self._dtype)
         return imaging.enlarge(pixels, 2 ** (self._config.final_level - phase.level))
+
+    def inputs(self, level: int, latents: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What the generator of a level is given but alpha, one row an image."""
+        return latents, labels

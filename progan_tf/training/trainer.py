@@ -209,7 +209,8 @@ def resolve(config: Config, dataset: Dataset) -> Config:
     """The config with what it leaves to the dataset filled in: resolution, channels, labels.
 
     Raises:
-        InputError: the dataset has no images of the resolution, other channels, or no labels where they are asked for.
+        InputError: the dataset has no images of the resolution, or others where they are windows to extend, other
+            channels, or no labels where they are asked for.
     """
     manifest = dataset.manifest
     network, labels = config.network, len(manifest.labels) if config.training.use_labels else 0
@@ -221,6 +222,11 @@ def resolve(config: Config, dataset: Dataset) -> Config:
     )
     for level in range(schedule.FIRST_LEVEL, network.final_level + 1):
         manifest.shards(dataset.split, level)
+    if config.training.task == "extension" and network.resolution != manifest.resolution:
+        raise InputError(
+            f"the window is {network.resolution} (network.resolution), the dataset {manifest.name} has images of "
+            f"{manifest.resolution}, and windows are never resized; convert with --resolution={network.resolution}"
+        )
     if network.channels != manifest.channels:
         raise InputError(
             f"network.channels is {network.channels}, the dataset has {manifest.channels}; "

@@ -256,3 +256,13 @@ def test_nothing_that_is_read_is_written_over(model, tmp_path, read, name, outpu
     assert done.returncode == 2
     assert f"would write over {tmp_path / name}, which is read" in done.stderr
     assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_value_without_data_that_is_a_provenance_too_is_not_written(model, tmp_path):
+    pixels = np.random.default_rng(0).integers(2, 256, (16, 16, 3), np.uint8)
+    scene(tmp_path / "scene.tif", pixels, nodata=1)
+    done = run(model=model, input=tmp_path / "scene.tif", output=tmp_path / "wide.tif", right=1)
+    assert (done.returncode, done.stderr) == (0, "")
+    with rasterio.open(tmp_path / "wide.tif") as file:
+        assert file.nodata is None
+        assert (file.read(4)[:, :16] == 1).all() and (file.dataset_mask() == 255).all()

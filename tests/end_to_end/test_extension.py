@@ -131,6 +131,52 @@ def test_the_model_continues_windows_of_any_batch_without_this_project(model):
     assert "fine" in done.stdout, done.stderr
 
 
+def test_an_export_in_bfloat16_keeps_known_pixels_and_is_close(trained):
+    done = run("export", f"--run_dir={trained / 'run'}", f"--output={trained / 'small'}", "--precision=bfloat16")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "against the training network in bfloat16" in done.stdout
+    image = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    known = np.zeros((2, 32, 32), np.uint8)
+    known[:, :16] = 1
+    given = {"image": tf.constant(image), "known": tf.constant(known), "seed": tf.constant([1, 2], tf.int64)}
+    model = tf.saved_model.load(str(trained / "small" / "1"))
+    made = model.signatures["extend"](**given)["images"].numpy()
+    np.testing.assert_array_equal(made[known > 0], image[known > 0])
+
+
+def test_the_model_rolls_out_to_the_same_pixels_row_by_row_and_in_waves(model, tmp_path):
+    """With real convolutions: an image of a batch does not depend on its row of it, nor on the others."""
+    pixels = datasets.landscape(1, 32)[0]
+    Image.fromarray(pixels).save(tmp_path / "town.png")
+    made = {}
+    for order in ("raster", "wavefront", "spiral"):
+        output = tmp_path / f"{order}.png"
+        flags = f"--model={model}", f"--input={tmp_path / 'town.png'}", f"--output={output}", f"--order={order}"
+        done = run("extend", *flags, "--size=96x80")
+        assert (done.returncode, done.stderr) == (0, "")
+        made[order] = np.asarray(Image.open(output))
+        provenance = np.asarray(Image.open(tmp_path / f"{order}_provenance.png"))
+        assert (provenance > 0).all()
+        np.testing.assert_array_equal(made[order][provenance == 1].reshape(pixels.shape), pixels)
+    np.testing.assert_array_equal(made["raster"], made["wavefront"])
+    assert (made["raster"] != made["spiral"]).any()
+
+
+def test_the_model_is_measured_beside_the_baselines(model, windows, tmp_path):
+    flags = f"--model={model}", f"--real={windows}", "--split=train", f"--output={tmp_path}", "--num=8", "--samples=2"
+    done = run("evaluate_extension", *flags, "--metrics=errors,diversity,drift")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"metrics.json", "report.md", "contexts.png", "march.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_windows_are_never_resized(tmp_path):
+    folder = datasets.write(tmp_path / "tiles", datasets.landscape(16, 64))
+    done = train(folder, tmp_path / "run")
+    assert done.returncode == 2
+    assert "images of 64, and windows are never resized; convert with --resolution=32" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("image", "known", "seed", "said"),
     [(2, 1, 2, "known must have one row"), (2, 2, 1, "seed must have one row"), (2, 0, 2, "known must")],

@@ -84,3 +84,12 @@ def test_an_extender_of_values_is_given_pixels():
 def test_what_does_not_fit_is_refused(given, trained, message):
     with pytest.raises(InputError, match=message):
         values_of(given, "it", trained)
+
+
+def test_bands_in_another_order_are_refused_by_their_names():
+    named = scene("uint8")
+    swapped = dataclasses.replace(named, geography=dataclasses.replace(named.geography, descriptions=("nir", "red")))
+    with pytest.raises(InputError, match="has the bands nir, red where model mine has red, nir"):
+        values_of(swapped, "it", model())
+    right = dataclasses.replace(named, geography=dataclasses.replace(named.geography, descriptions=("red", "nir")))
+    assert values_of(right, "it", model()) == Values("uint8", "uint8")

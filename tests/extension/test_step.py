@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from progan_tf.config import AugmentationConfig, Config, ExtensionConfig, NetworkConfig, TrainingConfig
 from progan_tf.extension.discount import discount, mean_over
-from progan_tf.extension.step import ExtensionStep
+from progan_tf.extension.step import ExtensionStep, _judge
 from progan_tf.extension.task import extension
 from progan_tf.training.state import Networks
 
@@ -95,12 +95,12 @@ def test_weights_of_zero_leave_their_losses_out():
     _, d = step.d_gradients(reals, tf.zeros([BATCH, 0]), drawn, *scalars)
     np.testing.assert_allclose(d.loss, told.d_loss, rtol=1e-5)
     assert not np.abs(d.seam_real_score).any()
-    task = step.task(reals, drawn, scalars[0])
-    fakes = step.generator([task.images, task.known, *drawn.g, scalars[0]])
-    scores, _ = step.discriminator([tf.concat([fakes, task.known], axis=-1), scalars[0]])
+    given = step.given(reals, drawn, scalars[0])
+    fakes = step.generator([given.images, given.known, *drawn.g, scalars[0]])
+    scores, _ = step.discriminator([tf.concat([fakes, given.known], axis=-1), scalars[0]])
     _, g = step.g_gradients(reals, tf.zeros([BATCH, 0]), drawn, *scalars)
     np.testing.assert_allclose(g.loss, -scores[:, 0], atol=1e-5)
-    wanted = mean_over(tf.abs(fakes - reals), discount(task.known, 0.9))
+    wanted = mean_over(tf.abs(fakes - reals), discount(given.known, 0.9))
     np.testing.assert_allclose(g.reconstruction, wanted, atol=1e-5)
 
 
@@ -110,27 +110,27 @@ def test_roll_outs_continue_what_the_generator_made():
     drawn = step.draw(tf.constant(0, tf.int64))
     drawn = drawn._replace(masks=tf.concat([drawn.masks[:, :-1], tf.zeros([BATCH, 1])], axis=1))  # nothing turned
     reals = step.reals(tf.constant(IMAGES), drawn.symmetries, tf.constant(1.0))
-    task = step.task(reals, drawn, tf.constant(1.0))
-    np.testing.assert_array_equal(task.truth, [1] * 6 + [0] * 2)
+    given = step.given(reals, drawn, tf.constant(1.0))
+    np.testing.assert_array_equal(given.truth, [1] * 6 + [0] * 2)
     known = np.zeros((2, 32, 32, 1), np.float32)
     known[:, :, :16] = 1
-    np.testing.assert_array_equal(task.known[6:], known)
+    np.testing.assert_array_equal(given.known[6:], known)
     latents, noise = drawn.before
     made = step._few([reals[6:], tf.constant(known), latents[6:], noise[6:], tf.constant(1.0)])
-    np.testing.assert_array_equal(task.images[6:, :, :16], made[:, :, 16:])
-    np.testing.assert_array_equal(task.images[:6], reals[:6])
-    assert (make(level=5, fading=True)[1].task(reals, drawn, tf.constant(0.5)).truth.numpy() == 1).all()
-    assert (make(changed(rollouts=False))[1].task(reals, drawn, tf.constant(1.0)).truth.numpy() == 1).all()
+    np.testing.assert_array_equal(given.images[6:, :, :16], made[:, :, 16:])
+    np.testing.assert_array_equal(given.images[:6], reals[:6])
+    assert (make(level=5, fading=True)[1].given(reals, drawn, tf.constant(0.5)).truth.numpy() == 1).all()
+    assert (make(changed(rollouts=False))[1].given(reals, drawn, tf.constant(1.0)).truth.numpy() == 1).all()
 
 
 def test_the_window_critic_has_no_gradient_at_known_pixels():
     _, step = make()
     drawn = step.draw(tf.constant(0, tf.int64))
     reals = step.reals(tf.constant(IMAGES), drawn.symmetries, tf.constant(1.0))
-    known = step.task(reals, drawn, tf.constant(1.0)).known
+    known = step.given(reals, drawn, tf.constant(1.0)).known
     with tf.GradientTape() as tape:
         tape.watch(reals)
-        scores, _ = step._window_judge(known, tf.constant(1.0))(reals)
+        scores, _ = _judge(step.discriminator, known, tf.constant(1.0))(reals)
     gradient = tape.gradient(scores, reals).numpy()
     assert not gradient[known.numpy()[..., 0] > 0].any()
     assert np.abs(gradient[known.numpy()[..., 0] == 0]).min() > 0
@@ -140,7 +140,7 @@ def test_diversity_is_the_distance_of_two_windows_far_from_the_join():
     _, step = make(changed(rollouts=False))
     drawn = step.draw(tf.constant(0, tf.int64))
     reals = step.reals(tf.constant(IMAGES), drawn.symmetries, tf.constant(1.0))
-    known = step.task(reals, drawn, tf.constant(1.0)).known
+    known = step.given(reals, drawn, tf.constant(1.0)).known
     _, g = step.g_gradients(reals, tf.zeros([BATCH, 0]), drawn, tf.constant(1.0), tf.constant(0.0), tf.constant(1.0))
     first, second = (
         step._few([reals[:2], known[:2], *(part[:2] for part in made), tf.constant(1.0)]).numpy()

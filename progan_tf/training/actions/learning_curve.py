@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib.figure
 
+from progan_tf.atomic import replacing
 from progan_tf.training import run_directory
 from progan_tf.training.state import Networks
 from progan_tf.training.ticks import Tick
@@ -38,9 +39,8 @@ def draw(lines: list[dict[str, float]], path: Path) -> None:
         axis.legend(loc="best")
         axis.grid(alpha=0.3)
     axes[-1].set_xlabel("real images seen, thousands")
-    temporary = path.with_name(path.name + ".tmp")
-    figure.savefig(temporary, format="png", dpi=100)
-    temporary.rename(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
 
 
 def _mark_levels(axis, lines: list[dict[str, float]]) -> None:

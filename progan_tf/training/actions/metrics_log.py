@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from progan_tf.atomic import replacing
 from progan_tf.metrics.evaluation import Figure, by_name
 from progan_tf.training import run_directory
 from progan_tf.training.actions.evaluation import Evaluation
@@ -23,9 +24,8 @@ class MetricsLog(Action):
 
     def start(self, networks: Networks, progress: Progress) -> None:
         kept = [line for line in run_directory.read_metrics(self._path.parent) if line["images"] <= progress.images]
-        temporary = self._path.with_name(self._path.name + ".tmp")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        temporary.rename(self._path)
+        with replacing(self._path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
 
     def tick(self, networks: Networks, tick: Tick) -> None:
         figures = self._evaluation.latest if self._evaluation else ()
