@@ -59,7 +59,6 @@ def test_every_weight_in_use_learns_at_every_level(level, fading):
     for name, values in before.items():
         if name.startswith(("generator/", "discriminator/")):
             moved = (networks.variables[name].numpy() != values).any()
-            # With one crop a group of its own, the deviation of a minibatch may be none; kernels see the rest.
             assert moved == (name in used), name
 
 
