@@ -91,6 +91,8 @@ class ContextGenerator(GrowingNetwork):
             level: self._conv(level, "to_rgb", self._made(level), config.channels, 1, gain=1.0, precision="float32")
             for level in levels
         }
+        for layer in self.to_rgb.values():  # a new level starts as the smooth continuation, not as noise over it
+            layer.kernel.assign(ops.zeros_like(layer.kernel))
 
     def _made(self, level: int) -> int:
         """Feature maps of the generator at a level."""

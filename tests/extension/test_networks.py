@@ -10,6 +10,7 @@ from progan_tf.augmentation import symmetry
 from progan_tf.config import ExtensionConfig, NetworkConfig
 from progan_tf.extension.context_generator import ContextGenerator, coarser, noise_size
 from progan_tf.extension.critics import Critics
+from progan_tf.extension.fill import fill
 from tests.extension.test_distance import masks
 
 CONFIG = NetworkConfig(resolution=32, channels=3, latent_size=8, fmap_base=128, fmap_max=12)
@@ -17,10 +18,10 @@ RNG = np.random.default_rng(3)
 
 
 def generator(attention: str = "gated") -> ContextGenerator:
-    """One with random biases and noise strengths, which a new network has at 0."""
+    """One with random biases, noise strengths and colours, which a new network has at 0."""
     made = ContextGenerator(CONFIG, extension=ExtensionConfig(attention=attention, attention_resolution=16))
     for name, variable in made.variables.items():
-        if name.endswith(("bias", "strength")):
+        if name.endswith(("bias", "strength", "to_rgb/kernel")):
             variable.assign(0.2 * RNG.standard_normal(variable.shape))
     return made
 
@@ -45,6 +46,14 @@ def test_known_pixels_come_out_to_the_bit_and_the_others_do_not(attention, size,
     assert result.shape == images.shape
     np.testing.assert_array_equal(result[known[..., 0] > 0], images[known[..., 0] > 0])
     assert (result[known[..., 0] == 0] != images[known[..., 0] == 0]).all()
+
+
+@pytest.mark.parametrize("fading", [False, True])
+def test_a_new_network_gives_the_smooth_continuation(fading):
+    new = ContextGenerator(CONFIG, extension=ExtensionConfig(attention_resolution=16))
+    images, known, *made = inputs(32)
+    result = run(new.model_at(5, fading), [images, known, *made])
+    np.testing.assert_allclose(result, fill(images, known), atol=1e-6)
 
 
 def test_what_unknown_pixels_hold_does_not_matter():

@@ -53,7 +53,8 @@ def changed(**settings: object) -> Config:
 def test_every_weight_in_use_learns_at_every_level(level, fading):
     networks, step = make(level=level, fading=fading)
     before = {name: variable.numpy() for name, variable in networks.variables.items()}
-    step(tf.constant(of(level)), tf.zeros([BATCH, 0]), tf.constant(0, tf.int64), tf.constant(0.5))
+    for at in range(2):  # in the first the generator learns its colours alone, which are 0 until then
+        step(tf.constant(of(level)), tf.zeros([BATCH, 0]), tf.constant(at, tf.int64), tf.constant(0.5))
     used = {f"generator/{name}" for name in networks.generator.variables_used(level, fading)}
     used |= {f"discriminator/{name}" for name in networks.discriminator.variables_used(level, fading)}
     for name, values in before.items():
@@ -151,8 +152,12 @@ def test_diversity_is_the_distance_of_two_windows_far_from_the_join():
     np.testing.assert_allclose(g.diversity, [*(wanted * 4), *[0] * 6], rtol=1e-3)
 
 
-def test_a_few_steps_on_one_batch_bring_the_error_down():
-    config = dataclasses.replace(changed(rollouts=False), augmentation=AugmentationConfig())
-    _, told = train(config, 40, 3)
+def test_steps_on_one_image_bring_the_error_down():
+    """From that of the smooth continuation, where the critics have little to say in it."""
+    config = dataclasses.replace(changed(rollouts=False, reconstruction_weight=1e3), augmentation=AugmentationConfig())
+    networks, step = make(config, 3)
+    networks.set_learning_rate(0.01)
+    run, batch = tf.function(step), tf.constant(of(3)[[0] * BATCH])
+    told = [run(batch, tf.zeros([BATCH, 0]), tf.constant(at, tf.int64), tf.constant(1.0)) for at in range(240)]
     first, last = (np.mean([step.reconstruction.numpy().mean() for step in part]) for part in (told[:5], told[-5:]))
-    assert last < 0.9 * first
+    assert last < 0.75 * first
