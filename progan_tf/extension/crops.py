@@ -18,8 +18,11 @@ def corners(known: tf.Tensor, uniform: tf.Tensor, count: int, side: int) -> tf.T
     """
     size = known.shape[1]
     wanted = tf.reshape(joins(known), [-1, size * size])
-    # Those of the join first, in random order, then any others.
-    pixels = tf.math.top_k(wanted + uniform, count).indices
+    order, picked = wanted + uniform, []  # those of the join first, in random order, then any others
+    for _ in range(count):  # what top_k does, with shapes that XLA takes for fixed
+        picked.append(tf.argmax(order, axis=1, output_type=tf.int32))
+        order -= 2 * tf.one_hot(picked[-1], size * size)
+    pixels = tf.stack(picked, axis=1)
     centres = tf.stack([pixels // size, pixels % size], axis=-1)
     return tf.clip_by_value(centres - side // 2, 0, size - side)
 

@@ -11,6 +11,7 @@ from progan_tf.extension.discount import discount, mean_over
 from progan_tf.extension.step import ExtensionStep, _judge
 from progan_tf.extension.task import extension
 from progan_tf.training.state import Networks
+from tests.training.test_xla import DYNAMIC, HOST
 
 BATCH = 8
 CONFIG = Config(
@@ -161,3 +162,13 @@ def test_steps_on_one_image_bring_the_error_down():
     told = [run(batch, tf.zeros([BATCH, 0]), tf.constant(at, tf.int64), tf.constant(1.0)) for at in range(240)]
     first, last = (np.mean([step.reconstruction.numpy().mean() for step in part]) for part in (told[:5], told[-5:]))
     assert last < 0.75 * first
+
+
+def test_a_whole_step_compiles_with_fixed_shapes_and_without_the_host():
+    """As a TPU needs it: masks, roll-outs, crops and attention of the grown network too."""
+    _, step = make(changed(attention="gated", attention_resolution=16))
+    whole = tf.function(step, jit_compile=True)
+    arguments = (tf.constant(IMAGES), tf.zeros([BATCH, 0]), tf.constant(0, tf.int64), tf.constant(1.0))
+    program = whole.experimental_get_compiler_ir(*arguments)(stage="hlo")
+    assert "convolution(" in program
+    assert [word for word in (*HOST, *DYNAMIC) if word in program] == []
