@@ -92,11 +92,11 @@ PRESETS: dict[str, Config] = {
     "extension_64": Config(
         network=NetworkConfig(resolution=64, latent_size=64, fmap_base=1024, fmap_max=64),
         schedule=ScheduleConfig(
-            stable_kimg={4: 10, 8: 10, 16: 20, 32: 30},
-            fade_kimg={4: 10, 32: 20},
-            total_kimg=190,
+            stable_kimg={4: 10, 8: 10, 16: 20},
+            fade_kimg={4: 10, 32: 15},
+            total_kimg=170,
             batch_size={4: 64, 8: 32, 16: 16, 32: 8},
-            learning_rate={4: 0.002},
+            learning_rate={4: 0.002, 64: 0.0015},
         ),
         augmentation=_ALL_SIDES,
         training=dataclasses.replace(

@@ -66,11 +66,18 @@ ExtensionMetrics = _told("ExtensionMetrics", *StepMetrics._fields, *_SEAM, "reco
 
 
 class Given(NamedTuple):
-    """Windows to be continued: images [N, S, S, C], known [N, S, S, 1], and whether what is missing is known, [N]."""
+    """Windows to be continued: images [N, S, S, C], known [N, S, S, 1], and whether what is missing is known, [N].
+
+    `real` [N, S, S, 1] is where real and made windows are alike: what is known, but where the generator made that too.
+    """
 
     images: tf.Tensor
     known: tf.Tensor
     truth: tf.Tensor
+
+    @property
+    def real(self) -> tf.Tensor:
+        return self.known * self.truth[:, tf.newaxis, tf.newaxis, tf.newaxis]
 
 
 class ExtensionStep(TrainStep):
@@ -79,7 +86,8 @@ class ExtensionStep(TrainStep):
     Critics compare the whole window, real against joined, and crops of the two on the join; their gradient penalties
     look at unknown pixels alone, as known ones are not the generator's (Yu et al. 2018, section 4.1). To what they say
     the generator adds the discounted error, and, for one window of every minibatch-stddev group, how little a second
-    window of the same context differs. Once grown, one window of every group continues what the generator itself made.
+    window of the same context differs. Once grown, one window of every group continues what the generator itself made;
+    of these the penalties look at all pixels: where a critic may be as steep as it likes, real and made must be alike.
     """
 
     Metrics = ExtensionMetrics
@@ -160,9 +168,9 @@ class ExtensionStep(TrainStep):
         given = self.given(reals, drawn, alpha)
         fakes = self.generator([given.images, given.known, *drawn.d, alpha])
         with tf.GradientTape() as tape:
-            judge = _judge(self.discriminator, given.known, alpha)
+            judge = _judge(self.discriminator, given.known, given.real, alpha)
             d = self.loss.d_loss(judge, reals, fakes, labels, drawn.mix, self._norm_scale, factor)
-            seam = self._seam_d_loss(reals, fakes, given.known, drawn, alpha, factor)
+            seam = self._seam_d_loss(reals, fakes, given, drawn, alpha, factor)
             loss = d.loss + self._extension.seam_weight * seam.loss
             scaled = tf.reduce_sum(loss) * (factor / self._batch_size)
         told = ExtensionDiscriminatorLoss(loss, *d[1:], seam.real_score, seam.fake_score)
@@ -178,10 +186,10 @@ class ExtensionStep(TrainStep):
             reconstruction = mean_over(tf.abs(fakes - reals), weights) * given.truth
             free = ((1 - given.known) * (1 - weights))[:few]
             apart = mean_over(tf.abs(fakes[:few] - again), free)
-            judge = _judge(self.discriminator, given.known, alpha)
+            judge = _judge(self.discriminator, given.known, given.real, alpha)
             loss = (
                 self.loss.g_loss(judge, fakes, labels, reals, labels)
-                + self._extension.seam_weight * self._seam_g_loss(reals, fakes, given.known, drawn, alpha)
+                + self._extension.seam_weight * self._seam_g_loss(reals, fakes, given, drawn, alpha)
                 + self._extension.reconstruction_weight * reconstruction
                 + self._extension.diversity_weight * self._of_all(1 / (apart + _CLOSEST))
             )
@@ -198,27 +206,26 @@ class ExtensionStep(TrainStep):
         rest = self._microbatch - self._one_a_group
         return tf.pad(values * (self._microbatch / self._one_a_group), [[0, rest]])
 
-    def _seam_parts(self, reals, fakes, known, drawn):
-        """Crops of reals, fakes and masks on the joins, K of every window."""
+    def _seam_parts(self, reals, fakes, given, drawn, alpha):
+        """Crops of reals and fakes on the joins, K of every window, and who judges them."""
         side = self._size // 4
-        at = crops.corners(known, drawn.seams, self._extension.seam_crops, side)
-        return [crops.cut(windows, at, side) for windows in (reals, fakes, known)]
+        at = crops.corners(given.known, drawn.seams, self._extension.seam_crops, side)
+        real, fake, known, alike = (crops.cut(part, at, side) for part in (reals, fakes, given.known, given.real))
+        return real, fake, _judge(self._seam_critic, known, alike, alpha), tf.zeros([real.shape[0], 0])
 
-    def _seam_d_loss(self, reals, fakes, known, drawn, alpha, factor) -> DiscriminatorLoss:
+    def _seam_d_loss(self, reals, fakes, given, drawn, alpha, factor) -> DiscriminatorLoss:
         """The seam critic's loss and scores, means over the crops of a window, [N]."""
         if not self._seams:
             return DiscriminatorLoss(*[tf.zeros(reals.shape[0])] * len(DiscriminatorLoss._fields))
-        real, fake, known = self._seam_parts(reals, fakes, known, drawn)
-        judge, labels = _judge(self._seam_critic, known, alpha), tf.zeros([real.shape[0], 0])
+        real, fake, judge, labels = self._seam_parts(reals, fakes, given, drawn, alpha)
         mix = tf.reshape(tf.transpose(drawn.seam_mix), [-1])
         seam = self.loss.d_loss(judge, real, fake, labels, mix, self._norm_scale, factor)
         return DiscriminatorLoss(*map(self._of_windows, seam))
 
-    def _seam_g_loss(self, reals, fakes, known, drawn, alpha) -> tf.Tensor:
+    def _seam_g_loss(self, reals, fakes, given, drawn, alpha) -> tf.Tensor:
         if not self._seams:
             return tf.zeros(reals.shape[0])
-        real, fake, known = self._seam_parts(reals, fakes, known, drawn)
-        judge, labels = _judge(self._seam_critic, known, alpha), tf.zeros([real.shape[0], 0])
+        real, fake, judge, labels = self._seam_parts(reals, fakes, given, drawn, alpha)
         return self._of_windows(self.loss.g_loss(judge, fake, labels, real, labels))
 
     def _of_windows(self, of_crops: tf.Tensor) -> tf.Tensor:
@@ -226,11 +233,11 @@ class ExtensionStep(TrainStep):
         return tf.reduce_mean(tf.reshape(of_crops, [self._extension.seam_crops, -1]), axis=0)
 
 
-def _judge(critic: keras.Model, known: tf.Tensor, alpha: tf.Tensor) -> Discriminator:
-    """A critic that is told what is known, and whose gradient with respect to known pixels is 0."""
+def _judge(critic: keras.Model, known: tf.Tensor, held: tf.Tensor, alpha: tf.Tensor) -> Discriminator:
+    """A critic that is told what is known, and whose gradient with respect to `held` pixels is 0."""
 
     def judge(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        held = known * tf.stop_gradient(images) + (1 - known) * images
-        return critic([tf.concat([held, known], axis=-1), alpha])
+        seen = held * tf.stop_gradient(images) + (1 - held) * images
+        return critic([tf.concat([seen, known], axis=-1), alpha])
 
     return judge

@@ -124,17 +124,23 @@ def test_roll_outs_continue_what_the_generator_made():
     assert (make(changed(rollouts=False))[1].given(reals, drawn, tf.constant(1.0)).truth.numpy() == 1).all()
 
 
-def test_the_window_critic_has_no_gradient_at_known_pixels():
+def test_critics_have_no_gradient_where_real_and_made_windows_are_alike():
+    """At known pixels; but at all of a window whose known half the generator made, in which a critic is not free."""
     _, step = make()
     drawn = step.draw(tf.constant(0, tf.int64))
     reals = step.reals(tf.constant(IMAGES), drawn.symmetries, tf.constant(1.0))
-    known = step.given(reals, drawn, tf.constant(1.0)).known
+    given = step.given(reals, drawn, tf.constant(1.0))
     with tf.GradientTape() as tape:
         tape.watch(reals)
-        scores, _ = _judge(step.discriminator, known, tf.constant(1.0))(reals)
-    gradient = tape.gradient(scores, reals).numpy()
-    assert not gradient[known.numpy()[..., 0] > 0].any()
-    assert np.abs(gradient[known.numpy()[..., 0] == 0]).min() > 0
+        scores, _ = _judge(step.discriminator, given.known, given.real, tf.constant(1.0))(reals)
+    gradient, known = tape.gradient(scores, reals).numpy(), given.known.numpy()[..., 0] > 0
+    made = given.truth.numpy() == 0
+    assert list(np.flatnonzero(made)) == [6, 7] and known[made].any()
+    free = ~known | made[:, np.newaxis, np.newaxis]
+    assert not gradient[~free].any()
+    assert np.abs(gradient[free]).min() > 0
+    fakes = step.generator([given.images, given.known, *drawn.d, tf.constant(1.0)]).numpy()
+    np.testing.assert_array_equal(fakes[~free], reals.numpy()[~free])
 
 
 def test_diversity_is_the_distance_of_two_windows_far_from_the_join():
