@@ -44,7 +44,7 @@ format: venv
 lock: venv
 	$(RUN) -m pip install --quiet uv
 	$(RUN) -m uv pip compile --universal --python-version 3.11 --no-header --no-emit-package progan-tf \
-		--extra geo --extra fast --extra beam --extra serve --extra video --extra dev setup.cfg --output-file requirements.txt
+		--extra geo --extra fast --extra beam --extra serve --extra video --extra onnx --extra openvino --extra dev setup.cfg --output-file requirements.txt
 
 venv: $(VENV)/installed
 

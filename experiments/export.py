@@ -1,10 +1,10 @@
-"""Exports the averaged generator of a run as a SavedModel, which needs nothing of this project to run.
+"""Exports the averaged generator of a run as a model that needs nothing of this project to run.
 
   python -m experiments.export --run_dir=run --output=model
 
 The newest whole checkpoint is taken, at the level where the run stands, or with --checkpoint=best the one that training
-kept as its best. What is written is the next numbered version of
-the model folder: model/1, model/2 and so on.
+kept as its best. What is written is the next numbered version of the model folder: model/1, model/2 and so on. It is a
+SavedModel, or with --format=keras, onnx or openvino a file of that kind, beside its description.
 """
 
 from pathlib import Path
@@ -12,9 +12,16 @@ from pathlib import Path
 from absl import flags
 
 from data_prep import command_line, quietly
+from progan_tf.export import formats
 from progan_tf.training import run_directory
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of the run, as experiments.train makes it.", required=True)
+_FORMAT = flags.DEFINE_enum(
+    "format",
+    "saved_model",
+    list(formats.FORMATS),
+    "Of the file; all but saved_model hold images of latents alone. onnx and openvino need the extra of that name.",
+)
 _OUTPUT = flags.DEFINE_string("output", None, "Model folder; the export is its next version.", required=True)
 _CHECKPOINT = flags.DEFINE_enum(
     "checkpoint", "newest", ["newest", "best"], "Which one; best: that of evaluation.best, see experiments.train."
@@ -29,7 +36,9 @@ _PRECISION = flags.DEFINE_enum(
 
 
 def main() -> None:
-    run_directory.read_config(Path(_RUN_DIR.value))  # a mistyped folder is told before TensorFlow is loaded
+    config = run_directory.read_config(Path(_RUN_DIR.value))  # a mistyped folder is told before TensorFlow is loaded
+    formats.require(_FORMAT.value, _PRECISION.value, config.training.task)
+    formats.require_same(Path(_OUTPUT.value), _FORMAT.value)
     quietly.import_tensorflow()
     import tensorflow as tf
 
@@ -42,6 +51,7 @@ def main() -> None:
         Path(_OUTPUT.value),
         _PRECISION.value,
         best=_CHECKPOINT.value == "best",
+        form=_FORMAT.value,
         told=lambda stage: print(f"export   {stage}", flush=True),
     )
     model, difference = exported.description, exported.difference
@@ -56,6 +66,8 @@ def main() -> None:
         f"checked  against the training network in {model.precision}: {difference.largest:.1f} grey levels of 255 "
         f"apart at most, {difference.mean:.4f} in the mean"
     )
+    if _FORMAT.value != "saved_model":
+        return
     if model.task == "extension":
         print(f"next     python -m experiments.extend --model={_OUTPUT.value} --input=IMAGE --output=FILE --right=4")
     else:

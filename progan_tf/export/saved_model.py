@@ -1,4 +1,4 @@
-"""From a run folder to a SavedModel that needs nothing of this project, compared with the training network."""
+"""From a run folder to a model that needs nothing of this project, compared with the training network."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from progan_tf import imaging
 from progan_tf.config import Config
 from progan_tf.errors import Failed, InputError
 from progan_tf.export import description as descriptions
-from progan_tf.export import extension, versions
+from progan_tf.export import extension, formats, standard_layers, versions
 from progan_tf.export.description import Description
 from progan_tf.export.extension import ExtensionModel
 from progan_tf.export.folding import fold
@@ -54,24 +54,28 @@ def export(
     output: Path,
     precision: str = "float32",
     best: bool = False,
+    form: str = "saved_model",
     told: Callable[[str], None] = lambda stage: None,
 ) -> Exported:
     """Exports the averaged generator of a run's newest whole checkpoint into the next version of a model folder.
 
-    The SavedModel is loaded back and compared with the training network before it is kept. Beside it lie the weights
-    that another run can start from.
+    What was written is loaded back and compared with the training network before it is kept. Beside it lie the
+    description and, in a SavedModel, the weights that another run can start from.
 
     Args:
         output: the model folder, made where it is not there.
         precision: float32, or bfloat16 for hidden layers and their weights.
         best: take the checkpoint that training kept as its best instead.
+        form: a name of `formats.FORMATS`.
         told: is told what comes next, since each stage takes seconds and more.
 
     Raises:
-        InputError: there is no run, no checkpoint or no whole one, or `output` is a file.
-        Failed: the SavedModel's images differ from the training network's; nothing is left behind.
+        InputError: there is no run, no checkpoint or no whole one, or `output` is a file
+            or has versions of another format, or the format cannot hold the model or needs what is not installed.
+        Failed: the model's images differ from the training network's; nothing is left behind.
     """
     config = run_directory.read_config(run_dir)
+    formats.require(form, precision, config.training.task)
     averaged = _generator(config, "float32")
     folder = run_dir / (best_checkpoint.FOLDER if best else "checkpoints")
     progress = checkpoints.restore_averaged(folder, averaged)
@@ -84,22 +88,26 @@ def export(
         raise InputError(f"run {run_dir} has no checkpoint yet; train it until the first one is written")
     if output.exists() and not output.is_dir():
         raise InputError(f"output {output} is a file; give a model folder, new or not")
+    formats.require_same(output, form)
     level, alpha = where_it_stands(config, progress)
     description = _describe(
         config, run_directory.read_data(run_dir), progress, level, alpha, output.resolve().name, precision
     )
     with versions.next_version(output) as paths:
         told(f"writing the graph of {description.resolution} x {description.resolution}")
-        if description.task == "extension":
+        if form != "saved_model":
+            formats.write(form, standard_layers.model(fold(averaged, level, alpha), description), paths[0])
+        elif description.task == "extension":
             network = ExtensionModel(_copy(config, averaged, precision), level, alpha)
             tf.saved_model.save(network, str(paths[0]), extension.signatures(network, description))
         else:
             network = InferenceGenerator(fold(averaged, level, alpha), precision)
             tf.saved_model.save(network, str(paths[0]), signatures(network, description))
         descriptions.write(paths[0], description)
-        source.write_sidecar(paths[0], source.of_run(config, checkpoints.path_of(folder, progress)))
+        if form == "saved_model":
+            source.write_sidecar(paths[0], source.of_run(config, checkpoints.path_of(folder, progress)))
         told("comparing its images with those of the training network")
-        difference = compare(paths[0], averaged, description)
+        difference = compare(paths[0], averaged, description, form)
         _require_close(difference, precision)
     return Exported(paths[0], description, difference)
 
@@ -118,15 +126,18 @@ def _copy(config: Config, averaged: GrowingNetwork, precision: str) -> GrowingNe
     return copy
 
 
-def compare(path: Path, averaged: GrowingNetwork, description: Description) -> Difference:
-    """Difference of a SavedModel's pixels from those of the training network, over 8 seeds.
+def compare(path: Path, averaged: GrowingNetwork, description: Description, form: str = "saved_model") -> Difference:
+    """Difference of a model's pixels from those of the training network, over 8 seeds.
 
     Raises:
         Failed: the training network's images are not finite.
     """
-    pairs = _extended if description.task == "extension" else _made
+    if description.task == "extension":
+        pairs = _extended(path, averaged, description)
+    else:
+        pairs = _made(formats.load(form, path), averaged, description)
     wanted, got = [], []
-    for images, pixels in pairs(path, averaged, description):
+    for images, pixels in pairs:
         if not np.isfinite(images).all():
             raise Failed("the weights of the newest checkpoint give images that are not finite; nothing was exported")
         wanted.append(imaging.to_pixels(images, description.dtype))
@@ -136,19 +147,20 @@ def compare(path: Path, averaged: GrowingNetwork, description: Description) -> D
     return Difference(float(apart.max()), float(apart.mean()))
 
 
-def _made(path: Path, averaged: Generator, description: Description) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _made(
+    predict: formats.Predict, averaged: Generator, description: Description
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Images of the training network, and pixels of the model, one by one: at 1024 x 1024 all would take gigabytes."""
     classes = len(description.labels)
     latents = tf.stack([latents_of(seed, description.latent_size) for seed in range(_COMPARED)])
     labels = tf.range(_COMPARED) % max(1, classes)
     model = averaged.model_at(description.level, description.alpha < 1)
-    loaded = tf.saved_model.load(str(path))  # kept: its weights live as long as this object
     for one in range(_COMPARED):
         row = slice(one, one + 1)
         alpha = tf.constant(description.alpha, tf.float32)
         images = model([latents[row], tf.one_hot(labels[row], classes), alpha]).numpy()
         inputs = {"latents": latents[row], "labels": labels[row]} if classes else {"latents": latents[row]}
-        yield images, loaded.signatures["serving_default"](**inputs)["images"].numpy()
+        yield images, predict({name: tensor.numpy() for name, tensor in inputs.items()})
 
 
 def _extended(
