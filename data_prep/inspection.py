@@ -205,6 +205,9 @@ def _source(manifest: Manifest) -> list[tuple[str, str]]:
     lines = [("source", source.get("kind", "unknown"))]
     if "input" in source:
         lines.append(("  input", source["input"]))
+    if "model" in source:
+        first, end = source["seeds"]
+        lines += [("  model", source["model"]), ("  seeds", f"{first} to {end - 1}"), ("  note", source["synthetic"])]
     lines += [
         (f"  {name.replace('_', ' ')}", f"{source[name]:,}")
         for name in ("files", "rejected", "alpha_dropped", "tiles")

@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import json
 import os
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,29 +47,43 @@ class Layout:
         return range(2, self.resolution.bit_length())
 
 
+class Image(NamedTuple):
+    """An image [R, R, C] and what its record says of it."""
+
+    pixels: np.ndarray
+    key: str
+    label: int | None
+    place: Place | None = None
+
+
 def write(shard: Shard, layout: Layout) -> Written:
     """Writes the files of `shard`, whole or not at all, and the note that it is done."""
+    images = (
+        Image(_image(planned, layout), planned.tile.key, planned.label, _place(planned)) for planned in shard.tiles
+    )
+    return write_images(images, layout, shard.split, shard.index, shard.count)
+
+
+def write_images(images: Iterable[Image], layout: Layout, split: str, index: int, count: int) -> Written:
+    """Writes the files of shard `index` of `count`, whole or not at all, and the note that it is done."""
     output = layout.output
-    partial = {
-        level: work_path(output, f"{shard.split}-{level}-{shard.index}.{os.getpid()}") for level in layout.levels
-    }
+    partial = {level: work_path(output, f"{split}-{level}-{index}.{os.getpid()}") for level in layout.levels}
+    number = 0
     with contextlib.ExitStack() as stack:
         levels = [stack.enter_context(files.open_file(partial[level], "wb")) for level in reversed(layout.levels)]
-        for planned in shard.tiles:
-            image, place = _image(planned, layout), _place(planned)
-            for file, lower in zip(levels, mipmaps(image), strict=True):
-                record = records.serialize(
-                    lower, key=planned.tile.key, label=planned.label, place=place, encoding=layout.encoding
-                )
+        for image in images:
+            for file, lower in zip(levels, mipmaps(image.pixels), strict=True):
+                record = records.serialize(lower, image.key, image.label, image.place, layout.encoding)
                 tfrecord.write(file, record)
+            number += 1
     listed = []
     for level in layout.levels:
-        final = f"{shard.split}/{_file_name(layout.name, level, shard)}"
+        final = f"{split}/{_file_name(layout.name, level, index, count)}"
         size, digest = files.size(partial[level]), checksum(partial[level])
-        listed.append(manifest.Shard(final, level, len(shard.tiles), size, digest))
+        listed.append(manifest.Shard(final, level, number, size, digest))
         files.move(partial[level], files.join(output, final))
-    written = Written(shard.split, shard.index, tuple(listed))
-    files.replace(_note(output, shard.split, shard.index), json.dumps(dataclasses.asdict(written)))
+    written = Written(split, index, tuple(listed))
+    files.replace(_note(output, split, index), json.dumps(dataclasses.asdict(written)))
     return written
 
 
@@ -86,8 +102,8 @@ def _note(output: str, split: str, index: int) -> str:
     return work_path(output, f"shard-{split}-{index:05d}.json")
 
 
-def _file_name(name: str, level: int, shard: Shard) -> str:
-    part = f"-{shard.index:05d}-of-{shard.count:05d}" if shard.count > 1 else ""
+def _file_name(name: str, level: int, index: int, count: int) -> str:
+    part = f"-{index:05d}-of-{count:05d}" if count > 1 else ""
     return f"{name}-r{level:02d}{part}.tfrecords"
 
 

@@ -2,26 +2,34 @@
 
   python -m experiments.generate --model=model --output=images --num=64 --grid
   python -m experiments.generate --model=model --output=images --format=geotiff --physical
+  python -m experiments.generate --model=model --output=data/synthetic --format=tfrecord --num=100000
+  python -m experiments.generate --model=model --output=flight --format=mp4 --num=8 --interpolate=48
 
-An image depends on the model, its seed, truncation and label alone, not on how many are made. Every PNG and GeoTIFF
-says in its metadata that it is synthetic, and of which model and seed.
+An image depends on the model, its seed, truncation and label alone, not on how many are made. PNG, GeoTIFF and moving
+pictures say in their metadata that they are synthetic, and of which model and seed; generated.json says it of a folder.
+Interrupted, the same command goes on with what is missing.
 """
 
+import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags
 
-from data_prep import command_line
-from data_prep.progress import track
-from experiments import image_files, models
+from data_prep import command_line, files
+from data_prep.progress import Progress, track
+from experiments import image_files, image_folder, image_shards, image_stream, image_video, models
 from progan_tf import imaging
 from progan_tf.errors import InputError
 from progan_tf.export import description as descriptions
 from progan_tf.export import versions
 from progan_tf.export.description import Description
+
+_GRID_IMAGES = 256
+_ALL_BANDS = ("geotiff", "npy", "tfrecord")
 
 _MODEL = flags.DEFINE_string(
     "model", None, "Model folder, of which the newest version is used, or one of its versions.", required=True
@@ -40,18 +48,19 @@ _LABEL = flags.DEFINE_string(
 _FORMAT = flags.DEFINE_enum(
     "format",
     "png",
-    list(image_files.SUFFIXES),
-    "png shows grey or RGB with the model's 8 or 16 bits; geotiff and npy hold all bands.",
+    [*image_files.SUFFIXES, "tfrecord", *image_video.SUFFIXES],
+    "png shows grey or RGB with the model's 8 or 16 bits; geotiff, npy and tfrecord, a dataset to train on, hold all "
+    "bands; mp4 and webp show an interpolation.",
 )
 _PHYSICAL = flags.DEFINE_bool(
     "physical", False, "Values in the physical units of the training data, float32, in place of pixels."
 )
-_GRID = flags.DEFINE_bool("grid", False, "Also write grid.png, all images in one, as grey or RGB of 8 bits.")
+_GRID = flags.DEFINE_bool(
+    "grid", False, f"Also write grid.png, the first {_GRID_IMAGES} images in one, as grey or RGB of 8 bits."
+)
 _INTERPOLATE = flags.DEFINE_integer(
     "interpolate", None, "Instead of single images: this many frames from each seed to the next.", lower_bound=1
 )
-
-Frame = tuple[str, str, np.ndarray]  # file name without its suffix, what it says as its seed, pixels [H, W, C]
 
 
 def main() -> None:
@@ -60,64 +69,102 @@ def main() -> None:
     if model.task == "extension":
         raise InputError(f"model {model.name} continues images and draws none alone; use experiments.extend")
     _check_flags(model)
-    label = _label(model)
-    output = Path(_OUTPUT.value)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"output {output} cannot be made ({error.strerror}); choose another folder") from error
-
-    loaded = models.load(folder)
-    if _INTERPOLATE.value:
-        frames, total = _interpolation(loaded.signatures, model, label), (_NUM.value - 1) * _INTERPOLATE.value + 1
+    seeds = range(_SEED.value, _SEED.value + _NUM.value)
+    if _FORMAT.value == "tfrecord":
+        total = _write_shards(folder, model, seeds)
+    elif _INTERPOLATE.value:
+        total = _write_way(folder, model, seeds)
     else:
-        frames, total = _images(loaded.signatures, model, label), _NUM.value
-    suffix, shown = image_files.SUFFIXES[_FORMAT.value], []
-    for stem, seed, pixels in track(frames, "generating", total, "images"):
-        image_files.write(output / (stem + suffix), pixels, model, _said(model, seed), _PHYSICAL.value)
-        if _GRID.value:
-            shown.append(imaging.to_display(pixels, tuple(model.display_bands)))
-    if _GRID.value:
-        grid = imaging.grid(np.stack(shown), columns=math.ceil(math.sqrt(total)))
-        seeds = f"{_SEED.value} to {_SEED.value + _NUM.value - 1}"
-        imaging.write_png(output / "grid.png", grid, _said(model, seeds))
+        total = _write_images(folder, model, seeds)
     print(
-        f"images   {output}: {total:,} of {model.resolution} x {model.resolution}, synthetic, of model {model.name} "
-        f"({model.kimg:,.1f} kimg)"
+        f"images   {_OUTPUT.value}: {total:,} of {model.resolution} x {model.resolution}, synthetic, of model "
+        f"{model.name} ({model.kimg:,.1f} kimg)"
     )
-    if _FORMAT.value == "png" and model.channels > len(model.display_bands):
+    if _FORMAT.value not in _ALL_BANDS and model.channels > len(model.display_bands):
         bands = ", ".join(model.bands[band] for band in model.display_bands)
-        print(f"bands    {bands} of {model.channels}; --format=geotiff or --format=npy writes all")
+        print(f"bands    {bands} of {model.channels}; --format=geotiff, npy or tfrecord writes all")
 
 
-def _images(signatures: dict[str, Callable], model: Description, label: int | None) -> Iterator[Frame]:
-    for seed in range(_SEED.value, _SEED.value + _NUM.value):
-        inputs = {"seed": np.array([seed], np.int64), "truncation": np.array([_TRUNCATION.value], np.float32)}
-        chosen = seed % max(1, len(model.labels)) if label is None else label
-        pixels = _call(signatures["from_seed"], inputs, model, chosen)
-        yield f"seed_{seed:06d}", str(seed), pixels
+def _write_images(folder: Path, model: Description, seeds: range) -> int:
+    """One file a seed, and the grid."""
+    output, label = Path(_OUTPUT.value), _label(model)
+    there = image_folder.begin(output, _recipe(folder, model, label))
+    missing = _missing(output, seeds) if there else seeds
+    signatures = models.load(folder).signatures
+    images = image_stream.of_seeds(signatures, model, missing, _TRUNCATION.value, label)
+    _write_files(output, track(images, "generating", len(missing), "images"), model)
+    if len(missing) < len(seeds):
+        print(f"kept     {len(seeds) - len(missing):,} that were there")
+    return len(seeds)
 
 
-def _interpolation(signatures: dict[str, Callable], model: Description, label: int | None) -> Iterator[Frame]:
-    from progan_tf.export.seeds import latents_of, slerp
+def _write_way(folder: Path, model: Description, seeds: range) -> int:
+    """The frames from seed to seed, as files or as a moving picture."""
+    output, label = Path(_OUTPUT.value), _label(model)
+    image_folder.begin(output, _recipe(folder, model, label) | {"interpolated": [seeds.start, _INTERPOLATE.value]})
+    signatures = models.load(folder).signatures
+    total = (len(seeds) - 1) * _INTERPOLATE.value + 1
+    frames = image_stream.between_seeds(signatures, model, seeds, _INTERPOLATE.value, label)
+    frames = track(frames, "generating", total, "frames")
+    if _FORMAT.value in image_video.SUFFIXES:
+        shown = (imaging.to_display(frame.pixels, tuple(model.display_bands)) for frame in frames)
+        path = output / f"interpolation{image_video.SUFFIXES[_FORMAT.value]}"
+        image_video.write(path, shown, _said(model, _seeds_in_words()))
+    else:
+        _write_files(output, frames, model)
+    return total
 
-    for number in range((_NUM.value - 1) * _INTERPOLATE.value + 1):
-        before, step = divmod(number, _INTERPOLATE.value)
-        seed, way = _SEED.value + before, step / _INTERPOLATE.value
-        latents = latents_of(seed, model.latent_size).numpy()
-        if step:
-            latents = slerp(latents, latents_of(seed + 1, model.latent_size).numpy(), way)
-        # One image at a time: the last bits of a batch depend on its size.
-        pixels = _call(signatures["serving_default"], {"latents": latents[np.newaxis]}, model, label)
-        yield f"frame_{number:04d}", f"{seed + way:.4f}", pixels
+
+def _write_shards(folder: Path, model: Description, seeds: range) -> int:
+    """A dataset of the images of all seeds."""
+    label, signatures = _label(model), None
+
+    def images(part: Sequence[int]) -> Iterator[image_stream.Image]:
+        nonlocal signatures  # the model is loaded where there is something to make
+        signatures = signatures or models.load(folder).signatures
+        return image_stream.of_seeds(signatures, model, part, _TRUNCATION.value, label)
+
+    image_shards.write(_OUTPUT.value, model, _recipe(folder, model, label), seeds, images, Progress)
+    print(f"next     python -m data_prep.inspect --data_dir={_OUTPUT.value}")
+    return len(seeds)
 
 
-def _call(signature: Callable, inputs: dict[str, np.ndarray], model: Description, label: int | None) -> np.ndarray:
-    """The one image [H, W, C] that a signature makes of inputs with a batch of one."""
-    import tensorflow as tf
+def _recipe(folder: Path, model: Description, label: int | None) -> dict[str, Any]:
+    """All that an image depends on besides its seed."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(files.checksum(str(file)).encode())
+    return {
+        "synthetic": model.synthetic,
+        "model": model.name,
+        "model_digest": digest.hexdigest(),
+        "truncation": _TRUNCATION.value,
+        "label": None if label is None else model.labels[label],
+        "physical": _PHYSICAL.value,
+    }
 
-    labels = {"labels": np.array([label], np.int32)} if model.labels else {}
-    return signature(**{name: tf.constant(value) for name, value in {**inputs, **labels}.items()})["images"].numpy()[0]
+
+def _missing(output: Path, seeds: Sequence[int]) -> list[int]:
+    """Seeds whose image is not there yet, or is to be seen in the grid."""
+    suffix, first = image_files.SUFFIXES[_FORMAT.value], seeds[0] + _GRID_IMAGES if _GRID.value else seeds[0]
+    return [seed for seed in seeds if seed < first or not (output / (image_stream.stem(seed) + suffix)).exists()]
+
+
+def _write_files(output: Path, images: Iterable[image_stream.Image], model: Description) -> None:
+    suffix, shown = image_files.SUFFIXES[_FORMAT.value], []
+    for image in images:
+        image_files.write(
+            output / (image.stem + suffix), image.pixels, model, _said(model, image.seed), _PHYSICAL.value
+        )
+        if _GRID.value and len(shown) < _GRID_IMAGES:
+            shown.append(imaging.to_display(image.pixels, tuple(model.display_bands)))
+    if _GRID.value:
+        grid = imaging.grid(np.stack(shown), columns=math.ceil(math.sqrt(len(shown))))
+        imaging.write_png(output / "grid.png", grid, _said(model, _seeds_in_words()))
+
+
+def _seeds_in_words() -> str:
+    return f"{_SEED.value} to {_SEED.value + _NUM.value - 1}"
 
 
 def _said(model: Description, seed: str) -> dict[str, str]:
@@ -129,7 +176,7 @@ def _check_flags(model: Description) -> None:
     truncation = _TRUNCATION.value
     if not 0 < truncation <= 2:
         raise InputError(f"--truncation={truncation} is not over 0 and at most 2; 1 is as trained")
-    image_files.check(_FORMAT.value, _PHYSICAL.value, model)
+    _check_format(model)
     if not _INTERPOLATE.value:
         return
     if _NUM.value < 2:
@@ -138,6 +185,19 @@ def _check_flags(model: Description) -> None:
         raise InputError(f"--interpolate works at --truncation=1 only, it is {truncation}; leave it out")
     if model.labels and _LABEL.value is None:
         raise InputError(f"--interpolate needs one --label for all frames; there are {', '.join(model.labels)}")
+
+
+def _check_format(model: Description) -> None:
+    chosen = _FORMAT.value
+    image_files.check(chosen, _PHYSICAL.value, model)
+    if chosen in image_video.SUFFIXES:
+        if not _INTERPOLATE.value:
+            raise InputError(f"--format={chosen} shows the way between seeds; give --interpolate=24, frames a stretch")
+        image_video.check(chosen)
+    elif chosen == "tfrecord" and _INTERPOLATE.value:
+        raise InputError("--format=tfrecord holds images of seeds; leave --interpolate out")
+    if _GRID.value and chosen not in image_files.SUFFIXES:
+        raise InputError(f"--grid goes with images in files, not with --format={chosen}; leave it out")
 
 
 def _label(model: Description) -> int | None:

@@ -3,7 +3,7 @@
 - `png`: the bands on display, grey or RGB, with the model's 8 or 16 bits.
 - `geotiff`: all bands with their names. Pixels, with the scale and offset a band that lead to physical values where
   the model has a scaling, or the physical values themselves. It has no coordinates: what it shows lies nowhere.
-- `npy`: all bands, pixels or physical values [H, W, C]. It alone has no place to say that it is synthetic.
+- `npy`: all bands, pixels or physical values [H, W, C]. It has no place to say that it is synthetic.
 """
 
 import warnings
@@ -23,8 +23,10 @@ SUFFIXES = {"png": ".png", "geotiff": ".tif", "npy": ".npy"}
 
 def check(file_format: str, physical: bool, model: Description) -> None:
     """Raises InputError where images of `model` cannot be written in a format, in physical values or not."""
-    if physical and file_format == "png":
-        raise InputError("--physical values do not fit into a PNG; give --format=geotiff or --format=npy besides")
+    if physical and file_format not in ("geotiff", "npy"):
+        raise InputError(
+            f"--physical values do not fit into {file_format}; give --format=geotiff or --format=npy besides"
+        )
     if physical and model.scaling is None:
         raise InputError(
             f"--physical: model {model.name} has no scaling, its pixels are as they were in the sources; "

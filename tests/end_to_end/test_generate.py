@@ -2,17 +2,21 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import rasterio
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageSequence
 
+from progan_tf.data import manifest as manifests
+from progan_tf.data import records as parsed
 from progan_tf.export import description as descriptions
 from progan_tf.export.description import Description
 from tests import runs
@@ -21,9 +25,13 @@ PROJECT = Path(__file__).parents[2]
 
 
 def run(command: str, *arguments: str, **options) -> subprocess.CompletedProcess:
+    return run_module(f"experiments.{command}", *arguments, **options)
+
+
+def run_module(module: str, *arguments: str, **options) -> subprocess.CompletedProcess:
     flags = [f"--{name}={value}" for name, value in options.items()]
     return subprocess.run(
-        [sys.executable, "-m", f"experiments.{command}", *arguments, *flags],
+        [sys.executable, "-m", module, *arguments, *flags],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -81,7 +89,8 @@ def describe(folder: Path, labels: list[str]) -> Path:
 
 def test_files_and_grid(five):
     names = [f"seed_{seed:06d}.png" for seed in range(40, 45)]
-    assert sorted(path.name for path in five.iterdir()) == ["grid.png", *names]
+    assert sorted(path.name for path in five.iterdir()) == ["generated.json", "grid.png", *names]
+    assert json.loads((five / "generated.json").read_text())["synthetic"].startswith("SYNTHETIC: ")
     images = [np.asarray(Image.open(five / name)) for name in names]
     assert all(image.shape == (16, 16, 3) for image in images)
     grid = np.asarray(Image.open(five / "grid.png"))
@@ -101,14 +110,14 @@ def test_an_image_is_the_same_however_it_is_asked_for(model, five, tmp_path):
     # Classes go round by seed, so seed 42 is of class 0; here it is asked for by name.
     done = run("generate", model=model / "1", output=tmp_path, num=1, seed=42, label="class 0")
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt", "seed_000042.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["generated.json", "mine.txt", "seed_000042.png"]
     assert (tmp_path / "seed_000042.png").read_bytes() == (five / "seed_000042.png").read_bytes()
 
 
 def test_interpolation_goes_from_seed_to_seed(model, five, tmp_path):
     done = run("generate", model=model, output=tmp_path, num=3, seed=41, label=0, interpolate=4, format="npy")
     assert done.returncode == 0, done.stderr
-    frames = sorted(tmp_path.iterdir())
+    frames = sorted(tmp_path.glob("*.npy"))
     assert [path.name for path in frames] == [f"frame_{number:04d}.npy" for number in range(9)]
     images = [np.load(path).astype(int) for path in frames]
     seed_42 = np.asarray(Image.open(five / "seed_000042.png")).astype(int)
@@ -117,19 +126,100 @@ def test_interpolation_goes_from_seed_to_seed(model, five, tmp_path):
     assert 0 < step < np.abs(images[4] - images[0]).mean()
 
 
+def test_what_is_there_is_kept_and_what_is_of_another_kind_refused(model, five, tmp_path):
+    shutil.copytree(five, tmp_path / "images")
+    (tmp_path / "images" / "seed_000043.png").unlink()
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "images").iterdir()}
+    done = run("generate", model=model, output=tmp_path / "images", num=6, seed=40)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "kept     4 that were there" in done.stdout
+    for name, changed in before.items():
+        assert (tmp_path / "images" / name).stat().st_mtime_ns == changed
+    assert (tmp_path / "images" / "seed_000043.png").read_bytes() == (five / "seed_000043.png").read_bytes()
+    assert (tmp_path / "images" / "seed_000045.png").exists()
+    done = run("generate", model=model, output=tmp_path / "images", num=6, seed=40, truncation=0.5)
+    assert done.returncode == 2
+    assert "holds images of another kind (truncation 1.0); choose another folder" in done.stderr
+
+
+def test_the_way_from_seed_to_seed_as_a_moving_picture(model, tmp_path):
+    frames, moving = tmp_path / "frames", tmp_path / "moving"
+    way = {"model": model, "num": 3, "seed": 41, "label": 0, "interpolate": 4}
+    for output, form in ((frames, "png"), (moving, "webp"), (tmp_path / "mp4", "mp4")):
+        done = run("generate", output=output, format=form, **way)
+        assert (done.returncode, done.stderr) == (0, "")
+    single = np.stack([np.asarray(Image.open(path)) for path in sorted(frames.glob("frame_*.png"))]).astype(float)
+    assert single.shape == (9, 16, 16, 3)
+
+    with Image.open(moving / "interpolation.webp") as webp:
+        assert webp.info["loop"] == 0 and "SYNTHETIC: " in webp.getexif()[0x010E]
+        shown = np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(webp)])
+    reader = imageio_ffmpeg.read_frames(str(tmp_path / "mp4" / "interpolation.mp4"))
+    told = next(reader)
+    played = np.stack([np.frombuffer(frame, np.uint8).reshape(16, 16, 3) for frame in reader])
+    assert (told["size"], told["fps"]) == ((16, 16), 24)
+    assert b"SYNTHETIC: " in (tmp_path / "mp4" / "interpolation.mp4").read_bytes()
+    # Both halve the resolution of colour, so that brightness is what can be compared.
+    brightness = np.array([0.299, 0.587, 0.114])
+    for decoded in (shown, played):
+        assert np.abs((decoded - single) @ brightness).mean() < 8
+    assert np.abs((single[0] - single[-1]) @ brightness).mean() > 16
+
+
+def test_many_images_go_to_a_dataset_and_a_killed_run_goes_on(model, five, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    many = {"model": model, "num": 600, "seed": 0, "format": "tfrecord"}
+    done = run("generate", output=whole, **many)
+    assert (done.returncode, done.stderr) == (0, "")
+    dataset = manifests.load(str(whole))
+    assert (dataset.images("train"), dataset.levels, dataset.labels) == (
+        600,
+        (2, 3, 4),
+        ("class 0", "class 1", "class 2"),
+    )
+    records = [
+        parsed.deserialize(serialized.numpy(), "uint8", "raw")
+        for shard in dataset.shards("train", 4)
+        for serialized in tf.data.TFRecordDataset(str(whole / shard.file))
+    ]
+    assert [record.key for record in records] == [f"seed_{seed:06d}" for seed in range(600)]
+    assert [record.label for record in records] == [seed % 3 for seed in range(600)]
+    np.testing.assert_array_equal(records[42].image, np.asarray(Image.open(five / "seed_000042.png")))
+    assert run_module("data_prep.inspect", data_dir=whole).returncode == 0
+
+    flags = [f"--{name}={value}" for name, value in {**many, "output": killed}.items()]
+    process = subprocess.Popen([sys.executable, "-m", "experiments.generate", *flags], cwd=PROJECT)
+    deadline = time.monotonic() + 100
+    while not list((killed / "train").glob("*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (killed / "dataset.json").exists()
+    done = run("generate", output=killed, **many)
+    assert (done.returncode, done.stderr) == (0, "")
+    files = sorted(
+        path.relative_to(whole) for path in whole.rglob("*") if path.is_file() and "inspection" not in path.parts
+    )
+    assert files == sorted(path.relative_to(killed) for path in killed.rglob("*") if path.is_file())
+    assert all((whole / file).read_bytes() == (killed / file).read_bytes() for file in files)
+    done = run("generate", output=killed, **{**many, "num": 601})
+    assert done.returncode == 2 and "holds another dataset" in done.stderr
+
+
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_sixteen_bits_in_every_format(scaled, tmp_path):
     outputs = {name: tmp_path / name for name in ("png", "geotiff", "npy")}
     done = run("generate", "--grid", model=scaled, output=outputs["png"], num=2, seed=7)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "bands    red, green, blue of 4; --format=geotiff or --format=npy writes all" in done.stdout
+    assert "bands    red, green, blue of 4; --format=geotiff, npy or tfrecord writes all" in done.stdout
     done = run("generate", "--grid", model=scaled, output=outputs["geotiff"], num=1, seed=8, format="geotiff")
     assert (done.returncode, done.stderr) == (0, "")
     done = run("generate", "--physical", model=scaled, output=outputs["npy"], num=2, seed=7, format="npy")
     assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(path.name for path in outputs["png"].iterdir()) == ["grid.png", "seed_000007.png", "seed_000008.png"]
-    assert sorted(path.name for path in outputs["geotiff"].iterdir()) == ["grid.png", "seed_000008.tif"]
-    assert sorted(path.name for path in outputs["npy"].iterdir()) == ["seed_000007.npy", "seed_000008.npy"]
+    names = {name: sorted(path.name for path in output.glob("[!g]*")) for name, output in outputs.items()}
+    assert names["png"] == ["seed_000007.png", "seed_000008.png"]
+    assert names["geotiff"] == ["seed_000008.tif"]
+    assert names["npy"] == ["seed_000007.npy", "seed_000008.npy"]
 
     png = outputs["png"] / "seed_000008.png"
     shown = tf.io.decode_png(png.read_bytes(), dtype=tf.uint16).numpy()
@@ -177,6 +267,10 @@ def test_the_model_tells_others_how_to_come_to_physical_values(scaled):
         ({"output": "FILE"}, "cannot be made"),
         ({"format": "jpeg"}, "--format"),
         ({"physical": "true"}, "give --format=geotiff or --format=npy"),
+        ({"physical": "true", "format": "tfrecord"}, "--physical values do not fit into tfrecord"),
+        ({"format": "mp4"}, "--format=mp4 shows the way between seeds; give --interpolate=24"),
+        ({"format": "tfrecord", "interpolate": 5}, "leave --interpolate out"),
+        ({"format": "tfrecord", "grid": "true"}, "--grid goes with images in files"),
         ({"physical": "true", "format": "npy"}, "--physical: model mine has no scaling"),
     ],
 )
