@@ -1,10 +1,12 @@
 """Models in other formats than SavedModel, each run in a runtime of its own."""
 
+import functools
 import importlib.util
 import json
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +58,16 @@ def rich(tmp_path_factory) -> Path:
     return folder / "run"
 
 
-@pytest.fixture(params=["plain", "rich"])
-def run_dir(request) -> Path:
-    return request.getfixturevalue(request.param)
+@pytest.fixture(scope="module")
+def export(plain, rich, tmp_path_factory) -> Callable[[str, str], saved_model.Exported]:
+    """Exports a run, by its name, in a format; each once."""
+    runs_by_name, folder = {"plain": plain, "rich": rich}, tmp_path_factory.mktemp("exports")
+
+    @functools.cache
+    def exported(run: str, form: str) -> saved_model.Exported:
+        return saved_model.export(runs_by_name[run], folder / f"{run}-{form}", form=form)
+
+    return exported
 
 
 def of_signature(folder: Path, inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -68,10 +77,10 @@ def of_signature(folder: Path, inputs: dict[str, np.ndarray]) -> np.ndarray:
     return loaded.signatures["serving_default"](**given)["images"].numpy()
 
 
+@pytest.mark.parametrize("run", ["plain", "rich"])
 @pytest.mark.parametrize("name", OTHERS)
-def test_images_are_those_of_the_saved_model_at_any_batch_size(name, run_dir, tmp_path):
-    reference = saved_model.export(run_dir, tmp_path / "model")
-    exported = saved_model.export(run_dir, tmp_path / "other", form=name)
+def test_images_are_those_of_the_saved_model_at_any_batch_size(name, run, export):
+    reference, exported = export(run, "saved_model"), export(run, name)
     predict = formats.load(name, exported.path)
     for count in (1, 5):
         latents = np.random.default_rng(count).standard_normal((count, 16), np.float32)
@@ -86,11 +95,10 @@ def test_images_are_those_of_the_saved_model_at_any_batch_size(name, run_dir, tm
     assert descriptions.read(exported.path) == exported.description
 
 
-def test_a_keras_file_opens_without_the_project(plain, tmp_path):
-    exported = saved_model.export(plain, tmp_path / "other", form="keras")
+def test_a_keras_file_opens_without_the_project(export, tmp_path):
     script = tmp_path / "standalone.py"
     script.write_text(STANDALONE)
-    file = exported.path / "model.keras"
+    file = export("plain", "keras").path / "model.keras"
     command = [sys.executable, "-I", "-S", str(script), sysconfig.get_path("purelib"), str(file)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
@@ -102,8 +110,7 @@ def test_keras_in_bfloat16_is_near(plain, tmp_path):
     assert 0 < exported.difference.mean <= 2
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_a_file_that_differs_is_not_kept(name, plain, tmp_path, monkeypatch):
+def test_a_file_that_differs_is_not_kept(plain, tmp_path, monkeypatch):
     fold = saved_model.fold
 
     def tampered(*arguments):
@@ -113,27 +120,26 @@ def test_a_file_that_differs_is_not_kept(name, plain, tmp_path, monkeypatch):
 
     monkeypatch.setattr(saved_model, "fold", tampered)
     with pytest.raises(Failed, match=r"differs from the training network by \d+\.\d grey levels"):
-        saved_model.export(plain, tmp_path / "other", form=name)
+        saved_model.export(plain, tmp_path / "other", form="keras")
     assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tf2onnx") is None, reason="needs pip install 'progan-tf[onnx]'")
-def test_up_scaling_is_one_transposed_convolution_in_onnx(plain, tmp_path):
+def test_up_scaling_is_one_transposed_convolution_in_onnx(export):
     import onnx
 
-    exported = saved_model.export(plain, tmp_path / "other", form="onnx")
-    kinds = [node.op_type for node in onnx.load(exported.path / "model.onnx").graph.node]
+    kinds = [node.op_type for node in onnx.load(export("plain", "onnx").path / "model.onnx").graph.node]
     assert kinds.count("ConvTranspose") == 2  # 4 to 8 to 16
     assert kinds.count("Conv") == 4  # one a level, and toRGB
     assert not {"Resize", "Upsample"} & set(kinds)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="needs pip install 'progan-tf[openvino]'")
-def test_up_scaling_is_one_transposed_convolution_in_openvino(plain, tmp_path):
+def test_up_scaling_is_one_transposed_convolution_in_openvino(export):
     import openvino
 
-    exported = saved_model.export(plain, tmp_path / "other", form="openvino")
-    kinds = [node.get_type_name() for node in openvino.Core().read_model(exported.path / "model.xml").get_ops()]
+    read = openvino.Core().read_model(export("plain", "openvino").path / "model.xml")
+    kinds = [node.get_type_name() for node in read.get_ops()]
     assert kinds.count("ConvolutionBackpropData") == 2
     assert kinds.count("Convolution") == 4
     assert not [kind for kind in kinds if kind.startswith("Interpolate")]
@@ -141,7 +147,7 @@ def test_up_scaling_is_one_transposed_convolution_in_openvino(plain, tmp_path):
 
 @pytest.mark.parametrize("name", ["keras", "onnx", "openvino"])
 def test_an_extension_is_refused(name, tmp_path):
-    config = Config(network=NetworkConfig(16, 3), training=TrainingConfig(task="extension"))
+    config = Config(network=NetworkConfig(32, 3), training=TrainingConfig(task="extension"))
     run_directory.open_run(tmp_path / "run", config, {})
     with pytest.raises(InputError, match=f"--format={name} holds generators of images"):
         saved_model.export(tmp_path / "run", tmp_path / "other", form=name)
@@ -167,8 +173,8 @@ def test_a_model_folder_holds_one_format(plain, tmp_path):
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["1", "2"]
 
 
-def test_the_description_lies_beside_the_file(rich, tmp_path):
-    exported = saved_model.export(rich, tmp_path / "fields", form="keras")
+def test_the_description_lies_beside_the_file(export):
+    exported = export("rich", "keras")
     assert sorted(path.name for path in exported.path.iterdir()) == ["assets.extra", "model.keras"]
     written = json.loads((exported.path / "assets.extra" / "model.json").read_text())
     assert (written["dtype"], len(written["bands"]), len(written["labels"])) == ("uint16", 7, 3)
