@@ -37,9 +37,10 @@ from absl import flags
 from data_prep import command_line, quietly
 from data_prep.progress import Progress
 from experiments import machine
+from experiments.benchmarks import generation_contestants as contestants
 from experiments.benchmarks import generation_forms, generation_models, generation_tables
 from experiments.benchmarks.generation_process import Peer, has
-from experiments.benchmarks.generation_tables import CONVOLUTION, OURS, USUAL
+from experiments.benchmarks.generation_tables import CONVOLUTION, OURS
 from progan_tf import cost
 from progan_tf.config import NetworkConfig
 from progan_tf.errors import Failed
@@ -88,21 +89,30 @@ def main() -> None:
 def _sizes() -> Iterator[dict[str, Any]]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        peers = {name: stack.enter_context(Peer(*how)) for name, how in _contestants().items()}
+        found, absent = contestants.find(_PEER_PYTHON.value, _TORCH_PYTHON.value, _THREADS.value)
+        print("\n".join(absent))
+        wanted = {name: how for name, how in found.items() if re.search(_ONLY.value, name)}
+        peers = {name: stack.enter_context(Peer(*how)) for name, how in wanted.items()}
+        onnx = has(_PEER_PYTHON.value, "onnx")
         for level in map(int, _LEVELS.value):
             network = _network(level)
             models = folder / str(level)
             models.mkdir()
             generation_models.write(models, network, level, list(_PRECISIONS))
-            if has(_PEER_PYTHON.value, "onnx"):
+            if onnx:
                 with Peer(_PEER_PYTHON.value, {"runtime": "onnx"}) as writer:
                     writer.ask(load=str(models / "weights.npz"), level=level)
             here = {
                 name: peer for name, peer in peers.items() if "compiled" not in name or str(level) in _COMPILED.value
             }
-            for name, peer in here.items():
-                peer.ask(load=str(models / _file_of(name)), level=level)
-            apart = _compare(here, network, models)
+            pixels = {}
+            for name in list(here):
+                try:
+                    pixels[name] = _pixels(here[name], network, level, models / contestants.model_of(name), models)
+                except RuntimeError as error:
+                    print(f"{name} is not compared further: {error}")
+                    del here[name], peers[name]
+            apart = _compare(pixels)
             for batch in map(int, _BATCHES.value):
                 yield _turns(here, network, level, batch, models) | {"apart": apart}
 
@@ -142,23 +152,24 @@ def _turns(peers: dict[str, Peer], network: NetworkConfig, level: int, batch: in
     }
 
 
-def _compare(peers: dict[str, Peer], network: NetworkConfig, folder: Path) -> dict[str, dict[str, float]]:
-    """Grey levels between every contestant's images and those of our SavedModel in float32, over two images.
+def _pixels(peer: Peer, network: NetworkConfig, level: int, model: Path, folder: Path) -> np.ndarray | None:
+    """Has a contestant load its model, and returns its images; None where it makes none."""
+    answer = folder / "images.npy"
+    peer.ask(load=str(model), level=level)
+    peer.ask(run=str(_latents(network, int(_BATCHES.value[0]), folder)), answer=str(answer))
+    images = np.load(answer)
+    return generation_models.pixels(images, network.channels) if images.ndim == 4 else None
+
+
+def _compare(pixels: dict[str, np.ndarray | None]) -> dict[str, dict[str, float]]:
+    """Grey levels between every contestant's images and those of our SavedModel in float32.
 
     Raises:
         Failed: a contestant makes other images.
     """
-    latents, answer = str(_latents(network, 2, folder)), folder / "images.npy"
-
-    def images(peer: Peer) -> np.ndarray:
-        peer.ask(run=latents, answer=str(answer))
-        return generation_models.pixels(np.load(answer), network.channels)
-
-    found = {name: images(peer) for name, peer in peers.items() if not name.startswith("convolution")}
-    wanted = found.get(f"{OURS}, float32")
-    if wanted is None:
-        return {}
-    apart = {name: generation_models.apart(one, wanted) for name, one in found.items() if one is not wanted}
+    wanted = pixels.get(f"{OURS}, float32")
+    others = {name: one for name, one in pixels.items() if one is not None and one is not wanted}
+    apart = {name: generation_models.apart(one, wanted) for name, one in others.items() if wanted is not None}
     for name, one in apart.items():
         precision = name.rpartition(", ")[2]
         if one["largest" if precision == "float32" else "mean"] > _GREY_LEVELS[precision]:
@@ -166,48 +177,6 @@ def _compare(peers: dict[str, Peer], network: NetworkConfig, folder: Path) -> di
                 f"{name} makes other images, {one['largest']:.0f} grey levels apart, {one['mean']:.2f} in the mean"
             )
     return apart
-
-
-def _contestants() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Python and start of every contestant there is, by name."""
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
-    ours, peer, torch = sys.executable, _PEER_PYTHON.value, _TORCH_PYTHON.value
-    for precision in _PRECISIONS:
-        found[f"{OURS}, {precision}"] = (ours, {"runtime": "saved_model"})
-        found[CONVOLUTION.format(precision)] = (ours, {"runtime": "convolution", "precision": precision})
-    onnx = _there(peer, "onnx", "ONNX Runtime and OpenVINO")
-    if onnx and _there(peer, "onnxruntime", "ONNX Runtime"):
-        found[f"ONNX Runtime {USUAL}, float32"] = (peer, {"runtime": "onnxruntime"})
-    if onnx and _there(peer, "openvino", "OpenVINO"):
-        for form in (USUAL, "our graph"):
-            for precision in _PRECISIONS:
-                found[f"OpenVINO {form}, {precision}"] = (peer, {"runtime": "openvino", "precision": precision})
-    if _there(torch, "torch", "PyTorch"):
-        for name, options in (
-            ("eager, float32", {}),
-            ("channels last, float32", {"channels_last": True}),
-            ("channels last, bfloat16", {"channels_last": True, "precision": "bfloat16"}),
-            ("compiled, float32", {"channels_last": True, "compiled": True}),
-        ):
-            found[f"PyTorch {name}"] = (torch, {"runtime": "torch", "precision": "float32", **options})
-    threads = {"threads": _THREADS.value}
-    return {name: (python, start | threads) for name, (python, start) in found.items() if re.search(_ONLY.value, name)}
-
-
-def _there(python: str, module: str, name: str) -> bool:
-    if has(python, module):
-        return True
-    print(f"{name} is not compared: {python} has no {module}; pip install it there, or name a Python that has it")
-    return False
-
-
-def _file_of(name: str) -> str:
-    """The model of a contestant, in its size's folder."""
-    if name.startswith(("PyTorch", "convolution")):
-        return "weights.npz"
-    if name.startswith(OURS):
-        return name.rpartition(", ")[2]
-    return "fused.onnx" if "our graph" in name else "unfused.onnx"
 
 
 def _starts() -> dict[str, dict[str, float]]:

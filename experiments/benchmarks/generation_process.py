@@ -1,5 +1,6 @@
 """Drives generation_peer.py, one contestant of experiments.benchmarks.generation in a process of its own."""
 
+import contextlib
 import json
 import subprocess
 from pathlib import Path
@@ -35,11 +36,9 @@ class Peer:
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Sends a request and waits for its answer. Raises RuntimeError where the contestant has ended."""
-        try:
+        with contextlib.suppress(BrokenPipeError):  # there will be no answer then
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # there will be no answer
         answer = self._process.stdout.readline()
         if not answer:
             raise RuntimeError(f"the contestant ended at {request}, with code {self._process.wait()}")
@@ -49,6 +48,7 @@ class Peer:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
