@@ -34,10 +34,11 @@ _LICENCE = "Apache-2.0 for the graph; weights follow the licence of the training
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """How far pixels of two networks are apart, in grey levels of 255, whatever the dtype."""
+    """How far pixels of two networks are apart, in grey levels of 255, whatever the dtype; 99.9 % within `most`."""
 
     largest: float
     mean: float
+    most: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +145,7 @@ def compare(path: Path, averaged: GrowingNetwork, description: Description, form
         got.append(pixels)
     wanted, got = np.concatenate(wanted), np.concatenate(got)
     apart = np.abs(got.astype(np.float64) - wanted) * (255 / np.iinfo(description.dtype).max)
-    return Difference(float(apart.max()), float(apart.mean()))
+    return Difference(float(apart.max()), float(apart.mean()), float(np.quantile(apart, 0.999)))
 
 
 def _made(
@@ -184,11 +185,11 @@ def _extended(
 
 
 def _require_close(difference: Difference, precision: str) -> None:
-    bounds = {"float32": Difference(largest=1, mean=1), "bfloat16": Difference(largest=255, mean=2)}[precision]
-    if difference.largest > bounds.largest or difference.mean > bounds.mean:
+    largest, mean = {"float32": (1, 1), "bfloat16": (255, 2)}[precision]
+    if difference.largest > largest or difference.mean > mean:
         raise Failed(
             f"the exported model differs from the training network by {difference.largest:.1f} grey levels of 255 at "
-            f"most and {difference.mean:.2f} in the mean, where {bounds.largest} and {bounds.mean} are allowed in "
+            f"most and {difference.mean:.2f} in the mean, where {largest} and {mean} are allowed in "
             f"{precision}; nothing was exported"
         )
 

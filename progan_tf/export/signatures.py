@@ -10,8 +10,8 @@ Labelled models take `labels` int32 [N] besides, in every signature. N may be an
 
 The image of a seed is the same to the byte whatever batch it is asked for in. Matrix products and convolutions are not:
 their last bits depend on the batch size, and now and then that moves a pixel by one. So the two signatures that take
-seeds put one image after the other through a graph of batch size one. `serving_default` computes the whole batch at
-once.
+seeds put one image after the other through a graph of batch size one. `serving_default` computes
+as many images at once as have 2^21 pixels together, 2 of 1024 x 1024, so that memory does not grow with the batch.
 
 Truncation: the network divides its inputs (latents and labels) by their root mean square, so that smaller latents alone
 would change nothing. Truncation therefore multiplies the latents after that division and leaves labels as they are.
@@ -25,8 +25,11 @@ import tensorflow as tf
 
 from progan_tf.export import inference
 from progan_tf.export.description import Description
+from progan_tf.export.growth import pixel_norm
 from progan_tf.export.inference import InferenceGenerator
 from progan_tf.export.seeds import latents_of
+
+_PIXELS_AT_ONCE = 2**21
 
 
 def signatures(network: InferenceGenerator, description: Description) -> dict[str, Callable]:
@@ -36,7 +39,7 @@ def signatures(network: InferenceGenerator, description: Description) -> dict[st
 
     def pixels(latents: tf.Tensor, truncation: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         one_hot = tf.one_hot(labels, classes)
-        inputs = inference.pixel_norm(tf.concat([latents, one_hot], axis=-1))
+        inputs = pixel_norm(tf.concat([latents, one_hot], axis=-1))
         truncated = inputs[:, :latent_size] * truncation[:, tf.newaxis]
         images = network(tf.concat([truncated, inputs[:, latent_size:]], axis=-1))
         return tf.ensure_shape(inference.to_pixels(images, description.dtype), (None, *shape))
@@ -55,7 +58,9 @@ def signatures(network: InferenceGenerator, description: Description) -> dict[st
         missing = tf.maximum(1 - count, 0)
         latents = tf.pad(latents, [[0, missing], [0, 0]])
         labels = tf.pad(_checked(labels, count, classes), [[0, missing]])
-        return {"images": pixels(latents, tf.ones([count + missing]), labels)[:count]}
+        rows = max(1, _PIXELS_AT_ONCE // description.resolution**2)
+        output = tf.TensorSpec((None, *shape), description.dtype)
+        return {"images": _in_parts(pixels, (latents, tf.ones([count + missing]), labels), rows, output)[:count]}
 
     def one_by_one(image_of_seed: Callable, output: tf.TensorSpec, *columns: tf.Tensor | None) -> tf.Tensor:
         seed, truncation, labels = columns
@@ -83,6 +88,22 @@ def signatures(network: InferenceGenerator, description: Description) -> dict[st
         "from_seed": tf.function(from_seed).get_concrete_function(**seeds),
         "png_from_seed": tf.function(png_from_seed).get_concrete_function(**seeds),
     }
+
+
+def _in_parts(function: Callable, columns: tuple[tf.Tensor, ...], rows: int, output: tf.TensorSpec) -> tf.Tensor:
+    """The function of `rows` rows at a time, the last time of what is left, put together again."""
+    count = tf.shape(columns[0])[0]
+    begins = tf.range(0, count, rows)
+    parts = tf.TensorArray(output.dtype, tf.size(begins), element_shape=output.shape, infer_shape=False)
+
+    def step(part: tf.Tensor, parts: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        begin = begins[part]
+        return part + 1, parts.write(part, function(*(column[begin : begin + rows] for column in columns)))
+
+    _, parts = tf.while_loop(
+        lambda part, _: part < tf.size(begins), step, (tf.constant(0), parts), parallel_iterations=1
+    )
+    return tf.ensure_shape(parts.concat(), output.shape)
 
 
 def _checked(labels: tf.Tensor | None, count: tf.Tensor, classes: int) -> tf.Tensor:
