@@ -83,6 +83,8 @@ def main() -> None:
     if _FORMAT.value not in _ALL_BANDS and model.channels > len(model.display_bands):
         bands = ", ".join(model.bands[band] for band in model.display_bands)
         print(f"bands    {bands} of {model.channels}; --format=geotiff, npy or tfrecord writes all")
+    if _FORMAT.value == "tfrecord":
+        print(f"next     python -m data_prep.inspect --data_dir={_OUTPUT.value}")
 
 
 def _write_images(folder: Path, model: Description, seeds: range) -> int:
@@ -125,7 +127,6 @@ def _write_shards(folder: Path, model: Description, seeds: range) -> int:
         return image_stream.of_seeds(signatures, model, part, _TRUNCATION.value, label)
 
     image_shards.write(_OUTPUT.value, model, _recipe(folder, model, label), seeds, images, Progress)
-    print(f"next     python -m data_prep.inspect --data_dir={_OUTPUT.value}")
     return len(seeds)
 
 
