@@ -205,7 +205,7 @@ def _source(manifest: Manifest) -> list[tuple[str, str]]:
     lines = [("source", source.get("kind", "unknown"))]
     if "input" in source:
         lines.append(("  input", source["input"]))
-    if "model" in source:
+    if source.get("kind") == "generated":
         first, end = source["seeds"]
         lines += [("  model", source["model"]), ("  seeds", f"{first} to {end - 1}"), ("  note", source["synthetic"])]
     lines += [

@@ -1,5 +1,8 @@
 """Generated frames as a moving picture: MP4 or animated WebP."""
 
+import contextlib
+import itertools
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -43,25 +46,17 @@ def _write_mp4(path: Path, frames: Iterator[np.ndarray], said: Mapping[str, str]
     import imageio_ffmpeg
 
     first = next(frames)
-    comment = "; ".join(f"{name}: {text}" for name, text in said.items() if text)
-    writer = imageio_ffmpeg.write_frames(
-        str(path),
-        first.shape[1::-1],
-        fps=FRAMES_A_SECOND,
-        codec="libx264",
-        macro_block_size=2,
-        ffmpeg_log_level="error",
-        output_params=["-f", "mp4", "-crf", "16", "-metadata", f"comment={comment}"],
-    )
-    try:
-        writer.send(None)
-        writer.send(first.tobytes())
-        for frame in frames:
-            writer.send(frame.tobytes())
-    except OSError as error:
-        raise Failed(f"{path.name} could not be encoded ({error}); --format=webp needs no encoder") from error
-    finally:
-        writer.close()
+    height, width, _ = first.shape
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(FRAMES_A_SECOND), "-i", "-"]
+    coded = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16", "-metadata", f"comment={_in_words(said)}"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y", *raw, *coded, "-f", "mp4", str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as encoder:
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and says why below
+            for frame in itertools.chain([first], frames):
+                encoder.stdin.write(frame.tobytes())
+        complaint = encoder.communicate()[1].decode(errors="replace").strip()
+    if encoder.returncode:
+        raise Failed(f"{path.stem} could not be encoded ({complaint}); --format=webp needs no encoder")
 
 
 def _write_webp(path: Path, frames: Iterator[np.ndarray], said: Mapping[str, str]) -> None:
@@ -69,7 +64,7 @@ def _write_webp(path: Path, frames: Iterator[np.ndarray], said: Mapping[str, str
 
     first, *rest = map(Image.fromarray, frames)
     exif = Image.Exif()
-    exif[0x010E] = "; ".join(f"{name}: {text}" for name, text in said.items() if text)  # ImageDescription
+    exif[0x010E] = _in_words(said)  # ImageDescription
     first.save(
         path,
         format="webp",
@@ -80,6 +75,10 @@ def _write_webp(path: Path, frames: Iterator[np.ndarray], said: Mapping[str, str
         quality=90,
         exif=exif,
     )
+
+
+def _in_words(said: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {text}" for name, text in said.items())
 
 
 def _rgb(frame: np.ndarray) -> np.ndarray:

@@ -43,14 +43,16 @@ from experiments.benchmarks.generation_process import Peer, has
 from experiments.benchmarks.generation_tables import CONVOLUTION, OURS
 from progan_tf import cost
 from progan_tf.config import NetworkConfig
-from progan_tf.errors import Failed
+from progan_tf.errors import Failed, InputError
 
 _WHAT = flags.DEFINE_list("what", ["sizes", "start", "forms"], "Parts to run: sizes, start, forms.")
 _LEVELS = flags.DEFINE_list("levels", ["6", "7", "8", "9", "10"], "Levels: log2 of the resolution.")
 _BATCHES = flags.DEFINE_list("batches", ["1", "8"], "Images at a time.")
 _COMPILED = flags.DEFINE_list("compiled_levels", ["8"], "Levels at which PyTorch is compiled too.")
 _ONLY = flags.DEFINE_string("only", "", "Contestants to run, a regular expression on their names; empty: all.")
-_ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns each contestant takes at most, after one that is not counted.")
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 7, "Turns each contestant takes at most, after one that is not counted.", lower_bound=1
+)
 _SECONDS = flags.DEFINE_float("seconds", 45.0, "Seconds after which a size and batch has no further round but three.")
 _THREADS = flags.DEFINE_integer("threads", 2, "Threads of every contestant.")
 _WIDTH = flags.DEFINE_integer("fmap_base", 8192, "The network's fmap_base; less is a narrower network, for a trial.")
@@ -63,6 +65,8 @@ _GREY_LEVELS = {"float32": 1.0, "bfloat16": 4.0}  # the largest, and the mean: a
 
 
 def main() -> None:
+    if unknown := set(_WHAT.value) - {"sizes", "start", "forms"}:
+        raise InputError(f"--what={','.join(sorted(unknown))} is no part; give sizes, start, forms, or some of them")
     quietly.import_tensorflow()
     import tensorflow as tf
 
@@ -127,10 +131,15 @@ def _turns(peers: dict[str, Peer], network: NetworkConfig, level: int, batch: in
                 others, begin = machine.Others([peer.pid for peer in peers.values()]), time.monotonic()
             if counted > 3 and time.monotonic() - begin > _SECONDS.value:
                 break
-            for name, peer in peers.items():
-                if counted == 0:
-                    peer.ask(memory="reset")
-                taken = peer.ask(run=latents)["seconds"]
+            for name, peer in list(peers.items()):
+                try:
+                    if counted == 0:
+                        peer.ask(memory="reset")
+                    taken = peer.ask(run=latents)["seconds"]
+                except RuntimeError as error:  # out of memory, as a rule
+                    print(f"{name} is not compared further: {error}")
+                    del peers[name], seconds[name]
+                    continue
                 if counted:
                     seconds[name].append(taken)
                 progress.advance()

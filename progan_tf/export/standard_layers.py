@@ -20,7 +20,9 @@ def model(folded: FoldedGenerator, description: Description) -> keras.Model:
     inputs, x = {"latents": latents}, latents
     if description.labels:
         inputs["labels"] = keras.Input((), dtype="int32", name="labels")
-        x = ops.concatenate([latents, ops.one_hot(inputs["labels"], len(description.labels))], axis=-1)
+        # Not one_hot, which counts negative numbers from the end in some runtimes.
+        one_hot = ops.equal(inputs["labels"][:, None], ops.arange(len(description.labels), dtype="int32"))
+        x = ops.concatenate([latents, ops.cast(one_hot, "float32")], axis=-1)
     x = ops.cast(_pixel_norm(x), dtype)
 
     (dense, conv), *growth = folded.blocks

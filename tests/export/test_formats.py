@@ -95,6 +95,16 @@ def test_images_are_those_of_the_saved_model_at_any_batch_size(name, run, export
     assert descriptions.read(exported.path) == exported.description
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_label_that_is_no_class_counts_as_none_in_every_runtime(name, export):
+    predict = formats.load(name, export("rich", name).path)
+    latents = np.random.default_rng(0).standard_normal((1, 16), np.float32).repeat(4, axis=0)
+    images = predict({"latents": latents, "labels": np.array([-1, 3, 2, -1000], np.int32)})
+    np.testing.assert_array_equal(images[0], images[1])
+    np.testing.assert_array_equal(images[0], images[3])
+    assert (images[0] != images[2]).any()
+
+
 def test_a_keras_file_opens_without_the_project(export, tmp_path):
     script = tmp_path / "standalone.py"
     script.write_text(STANDALONE)
