@@ -16,12 +16,14 @@ import tensorflow as tf
 from progan_tf.export.folding import Affine
 
 FORMS = ("transposed", "phases")
-_PHASES_FROM = 7  # below, the border is a large part of the pixels
+# The level from which phases are faster on two cores (experiments.benchmarks.generation --what=forms): in bfloat16 by 1
+# to 10 %, and 17 at 1024 px; in float32 nothing is gained before 1024 px, and 12 % there.
+_PHASES_FROM = {"float32": 10, "bfloat16": 6}
 
 
-def form_at(level: int) -> str:
-    """The faster form of the block that makes images of a level, as experiments.benchmarks.generation measures it."""
-    return "phases" if level >= _PHASES_FROM else "transposed"
+def form_at(level: int, precision: str) -> str:
+    """The faster form of the block that makes images of a level."""
+    return "phases" if level >= _PHASES_FROM[precision] else "transposed"
 
 
 class GrowthBlock(tf.Module):

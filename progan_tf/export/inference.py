@@ -21,7 +21,9 @@ class InferenceGenerator(tf.Module):
         self._dtype = tf.as_dtype(precision)
         first, *growth = folded.blocks
         self._dense, self._conv = (variables(layer, self._dtype) for layer in first)
-        self._growth = [GrowthBlock(*block, self._dtype, form_at(level)) for level, block in enumerate(growth, start=3)]
+        self._growth = [
+            GrowthBlock(*block, self._dtype, form_at(level, precision)) for level, block in enumerate(growth, start=3)
+        ]
         self._to_rgb = variables(folded.to_rgb, tf.float32)
         self._old_to_rgb = variables(folded.old_to_rgb, tf.float32) if folded.old_to_rgb else None
         self._alpha = folded.alpha
