@@ -20,9 +20,10 @@ def model(folded: FoldedGenerator, description: Description) -> keras.Model:
     inputs, x = {"latents": latents}, latents
     if description.labels:
         inputs["labels"] = keras.Input((), dtype="int32", name="labels")
-        # Not one_hot, which counts negative numbers from the end in some runtimes.
-        one_hot = ops.equal(inputs["labels"][:, None], ops.arange(len(description.labels), dtype="int32"))
-        x = ops.concatenate([latents, ops.cast(one_hot, "float32")], axis=-1)
+        classes, labels = len(description.labels), inputs["labels"]
+        # Negative numbers go beyond the last class: some runtimes count them from the end.
+        one_hot = ops.one_hot(ops.where(ops.less(labels, 0), classes, labels), classes)
+        x = ops.concatenate([latents, one_hot], axis=-1)
     x = ops.cast(_pixel_norm(x), dtype)
 
     (dense, conv), *growth = folded.blocks
