@@ -95,7 +95,7 @@ def test_classes_from_folders_to_images_of_a_class(tmp_path, conditioning):
     run("experiments.generate", model=model, output=tmp_path / "dark", label="dark", num=4)
     run("experiments.generate", model=model, output=tmp_path / "bright", label="bright", num=2, interpolate=3)
     dark, bright = (
-        [np.asarray(Image.open(path)).mean() for path in sorted((tmp_path / name).iterdir())]
+        [np.asarray(Image.open(path)).mean() for path in sorted((tmp_path / name).glob("*.png"))]
         for name in ("dark", "bright")
     )
     assert len(dark) == len(bright) == 4
