@@ -50,7 +50,8 @@ def test_two_virtual_devices_agree_with_one(dataset, tmp_path, level, fading, la
 def test_two_virtual_devices_extend_as_one(tmp_path):
     """The grown network, whose own output, second windows and crops are of chosen images of every group.
 
-    Compared by what six steps see, each after the steps before it; rounding grows, by the tenth to a thousandth.
+    Compared by what six steps see: two to rounding, the rest to a thousandth, as Adam makes a step of full length of a
+    gradient that is all but nothing, so that rounding alone may turn a weight round.
     """
     dataset = datasets.write(tmp_path / "windows", datasets.landscape(48, 32), shards=2)
     result = run("two_replicas", tmp_path / "result.npz", dataset, 5, 0, 0, 0, "off", "extension")
@@ -59,7 +60,8 @@ def test_two_virtual_devices_extend_as_one(tmp_path):
     assert result["one/metrics/seam_real_score"].all()
     for name in seen:
         one, two = (result[f"{devices}/{name}"][:6] for devices in ("one", "mirrored"))
-        np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(two[:2], one[:2], rtol=1e-5, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(two, one, rtol=1e-3, atol=1e-3, err_msg=name)
 
 
 def test_nan_on_one_replica_is_learnt_from_on_none(tmp_path):
