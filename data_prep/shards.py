@@ -47,7 +47,7 @@ class Layout:
         return range(2, self.resolution.bit_length())
 
 
-class Image(NamedTuple):
+class Entry(NamedTuple):
     """An image [R, R, C] and what its record says of it."""
 
     pixels: np.ndarray
@@ -58,22 +58,22 @@ class Image(NamedTuple):
 
 def write(shard: Shard, layout: Layout) -> Written:
     """Writes the files of `shard`, whole or not at all, and the note that it is done."""
-    images = (
-        Image(_image(planned, layout), planned.tile.key, planned.label, _place(planned)) for planned in shard.tiles
+    entries = (
+        Entry(_image(planned, layout), planned.tile.key, planned.label, _place(planned)) for planned in shard.tiles
     )
-    return write_images(images, layout, shard.split, shard.index, shard.count)
+    return write_entries(entries, layout, shard.split, shard.index, shard.count)
 
 
-def write_images(images: Iterable[Image], layout: Layout, split: str, index: int, count: int) -> Written:
+def write_entries(entries: Iterable[Entry], layout: Layout, split: str, index: int, count: int) -> Written:
     """Writes the files of shard `index` of `count`, whole or not at all, and the note that it is done."""
     output = layout.output
     partial = {level: work_path(output, f"{split}-{level}-{index}.{os.getpid()}") for level in layout.levels}
     number = 0
     with contextlib.ExitStack() as stack:
         levels = [stack.enter_context(files.open_file(partial[level], "wb")) for level in reversed(layout.levels)]
-        for image in images:
-            for file, lower in zip(levels, mipmaps(image.pixels), strict=True):
-                record = records.serialize(lower, image.key, image.label, image.place, layout.encoding)
+        for entry in entries:
+            for file, lower in zip(levels, mipmaps(entry.pixels), strict=True):
+                record = records.serialize(lower, entry.key, entry.label, entry.place, layout.encoding)
                 tfrecord.write(file, record)
             number += 1
     listed = []

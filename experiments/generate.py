@@ -10,6 +10,7 @@ pictures say in their metadata that they are synthetic, and of which model and s
 Interrupted, the same command goes on with what is missing.
 """
 
+import functools
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -92,8 +93,7 @@ def _write_images(folder: Path, model: Description, seeds: range) -> int:
     output, label = Path(_OUTPUT.value), _label(model)
     there = image_folder.begin(output, _recipe(folder, model, label))
     missing = _missing(output, seeds) if there else seeds
-    signatures = models.load(folder).signatures
-    images = image_stream.of_seeds(signatures, model, missing, _TRUNCATION.value, label)
+    images = image_stream.of_seeds(models.load(folder), model, missing, _TRUNCATION.value, label)
     _write_files(output, track(images, "generating", len(missing), "images"), model)
     if len(missing) < len(seeds):
         print(f"kept     {len(seeds) - len(missing):,} that were there")
@@ -104,9 +104,8 @@ def _write_way(folder: Path, model: Description, seeds: range) -> int:
     """The frames from seed to seed, as files or as a moving picture."""
     output, label = Path(_OUTPUT.value), _label(model)
     image_folder.begin(output, _recipe(folder, model, label) | {"interpolated": [seeds.start, _INTERPOLATE.value]})
-    signatures = models.load(folder).signatures
     total = (len(seeds) - 1) * _INTERPOLATE.value + 1
-    frames = image_stream.between_seeds(signatures, model, seeds, _INTERPOLATE.value, label)
+    frames = image_stream.between_seeds(models.load(folder), model, seeds, _INTERPOLATE.value, label)
     frames = track(frames, "generating", total, "frames")
     if _FORMAT.value in image_video.SUFFIXES:
         shown = (imaging.to_display(frame.pixels, tuple(model.display_bands)) for frame in frames)
@@ -119,12 +118,10 @@ def _write_way(folder: Path, model: Description, seeds: range) -> int:
 
 def _write_shards(folder: Path, model: Description, seeds: range) -> int:
     """A dataset of the images of all seeds."""
-    label, signatures = _label(model), None
+    label, load = _label(model), functools.cache(lambda: models.load(folder))  # where there is something to make
 
     def images(part: Sequence[int]) -> Iterator[image_stream.Image]:
-        nonlocal signatures  # the model is loaded where there is something to make
-        signatures = signatures or models.load(folder).signatures
-        return image_stream.of_seeds(signatures, model, part, _TRUNCATION.value, label)
+        return image_stream.of_seeds(load(), model, part, _TRUNCATION.value, label)
 
     image_shards.write(_OUTPUT.value, model, _recipe(folder, model, label), seeds, images, Progress)
     return len(seeds)

@@ -18,16 +18,21 @@ def begin(output: Path, recipe: Mapping[str, Any]) -> bool:
         recipe: all that an image depends on besides its seed.
 
     Raises:
-        InputError: the folder cannot be made, or holds images of another recipe.
+        InputError: the folder cannot be made, or holds images of another recipe or of none that is known.
     """
     note = output / NOTE
     if note.exists():
-        found = json.loads(note.read_text(encoding="utf-8"))
+        found = _read(note)
         other = [name for name in {**recipe, **found} if found.get(name) != recipe.get(name)]
         if other:
             what = ", ".join(f"{name} {found.get(name)}" for name in other)
             raise InputError(f"output {output} holds images of another kind ({what}); choose another folder")
         return True
+    unknown = next((path for pattern in ("seed_*", "frame_*") for path in output.glob(pattern)), None)
+    if unknown:  # else a second start would take it for its own
+        raise InputError(
+            f"output {output} holds {unknown.name}, of which no {NOTE} says what it is; choose another folder"
+        )
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -35,3 +40,10 @@ def begin(output: Path, recipe: Mapping[str, Any]) -> bool:
     with replacing(note) as temporary:
         temporary.write_text(json.dumps(dict(recipe), indent=1) + "\n", encoding="utf-8")
     return False
+
+
+def _read(note: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(note.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{note} is damaged ({error}); choose another folder") from error

@@ -5,10 +5,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 import progan_tf
-from data_prep import files, plan, shards, work_folder
+from data_prep import assembly, files, plan, shards, work_folder
 from data_prep.progress import Progress
-from experiments.image_stream import Image, class_of
+from experiments.image_stream import Image
 from progan_tf.data import manifest
 from progan_tf.export.description import Description
 
@@ -30,24 +32,24 @@ def write(
         images: makes those of some seeds.
 
     Raises:
-        InputError: the folder holds something else.
+        InputError: the folder holds something else, or a finished dataset of which a file is damaged.
     """
     recipe = {**recipe, "seeds": [seeds.start, seeds.stop]}
     fingerprint = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
     if work_folder.is_complete(output, fingerprint):
-        return manifest.from_json(files.read_text(files.join(output, manifest.FILENAME)), output)
+        return assembly.load(output)
     work_folder.make_output(output)
     work_folder.begin(output, fingerprint)
     work_folder.make_splits(output, [_SPLIT])
     layout = shards.Layout(output, model.name, model.resolution, model.channels, model.dtype, "raw")
-    pixels = model.resolution**2 * model.channels * (2 if model.dtype == "uint16" else 1)
-    count = plan.automatic_shards(len(seeds), pixels)
+    image_bytes = model.resolution**2 * model.channels * np.dtype(model.dtype).itemsize
+    count = plan.automatic_shards(len(seeds), image_bytes)
     written = []
     with progress("generating", len(seeds), "images") as bar:
 
-        def counted(part: Sequence[int]) -> Iterator[shards.Image]:
-            for seed, image in zip(part, images(part), strict=True):
-                yield shards.Image(image.pixels, image.stem, class_of(model, seed, image.label))
+        def entries(part: Sequence[int]) -> Iterator[shards.Entry]:
+            for image in images(part):
+                yield shards.Entry(image.pixels, image.stem, image.label)
                 bar.advance()
 
         for index in range(count):
@@ -56,7 +58,7 @@ def write(
             if done:
                 bar.advance(done.images)
             else:
-                done = shards.write_images(counted(seeds[begin:end]), layout, _SPLIT, index, count)
+                done = shards.write_entries(entries(seeds[begin:end]), layout, _SPLIT, index, count)
             written.append(done)
     dataset = manifest.Manifest(
         name=model.name,

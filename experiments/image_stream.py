@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from progan_tf.export.description import Description
 
 _PIXELS_AT_ONCE = 256 * 256  # smaller images are made several at a time, which makes up for what a call costs
-
-Signatures = Mapping[str, Callable]
 
 
 class Image(NamedTuple):
@@ -23,23 +21,29 @@ class Image(NamedTuple):
 
 
 def of_seeds(
-    signatures: Signatures, model: Description, seeds: Sequence[int], truncation: float, label: int | None
+    loaded: Any, model: Description, seeds: Sequence[int], truncation: float, label: int | None
 ) -> Iterator[Image]:
-    """The images of seeds, in order; of the class `label`, or of all classes in turn."""
+    """The images of seeds, in order; of the class `label`, or of all classes in turn.
+
+    Args:
+        loaded: the model, as `models.load` gives it.
+    """
 
     def make(batch: Sequence[int]) -> list[Image]:  # the model makes them one by one, the same in any batch
-        labels = [class_of(model, seed, label) for seed in batch]
+        labels = [_class_of(model, seed, label) for seed in batch]
         inputs = {"seed": np.array(batch, np.int64), "truncation": np.full(len(batch), truncation, np.float32)}
-        pixels = _call(signatures["from_seed"], inputs, model, labels)
+        pixels = _call(loaded.signatures["from_seed"], inputs, model, labels)
         return [Image(stem(seed), str(seed), *made) for seed, *made in zip(batch, pixels, labels, strict=True)]
 
     return _one_ahead(make, seeds, model)
 
 
-def between_seeds(
-    signatures: Signatures, model: Description, seeds: range, frames: int, label: int | None
-) -> Iterator[Image]:
-    """Images on the way from each seed to the next, `frames` a stretch, and the last seed's."""
+def between_seeds(loaded: Any, model: Description, seeds: range, frames: int, label: int | None) -> Iterator[Image]:
+    """Images on the way from each seed to the next, `frames` a stretch, and the last seed's.
+
+    Args:
+        label: an index where the model has classes.
+    """
     from progan_tf.export.seeds import latents_of, slerp
 
     def latents_at(number: int) -> np.ndarray:
@@ -55,7 +59,7 @@ def between_seeds(
         # Filled up to one size: the last bits of these depend on how many are made together.
         latents = [latents_at(number) for number in batch]
         latents += latents[-1:] * (size - len(batch))
-        pixels = _call(signatures["serving_default"], {"latents": np.stack(latents)}, model, [label] * size)
+        pixels = _call(loaded.signatures["serving_default"], {"latents": np.stack(latents)}, model, [label] * size)
         return [
             Image(f"frame_{number:04d}", f"{seeds[0] + number / frames:.4f}", made, label)
             for number, made in zip(batch, pixels, strict=False)
@@ -69,7 +73,7 @@ def stem(seed: int) -> str:
     return f"seed_{seed:06d}"
 
 
-def class_of(model: Description, seed: int, label: int | None) -> int | None:
+def _class_of(model: Description, seed: int, label: int | None) -> int | None:
     """The class of a seed's image, `label` where one was asked for; None where the model has none."""
     if label is None and model.labels:
         return seed % len(model.labels)

@@ -10,8 +10,8 @@ Labelled models take `labels` int32 [N] besides, in every signature. N may be an
 
 The image of a seed is the same to the byte whatever batch it is asked for in. Matrix products and convolutions are not:
 their last bits depend on the batch size, and now and then that moves a pixel by one. So the two signatures that take
-seeds put one image after the other through a graph of batch size one. `serving_default` computes
-as many images at once as have 2^21 pixels together, 2 of 1024 x 1024, so that memory does not grow with the batch.
+seeds put one image after the other through a graph of batch size one. `serving_default` computes as many images at once
+as have 2^21 pixels together, 2 of 1024 x 1024, so that memory does not grow with the batch.
 
 Truncation: the network divides its inputs (latents and labels) by their root mean square, so that smaller latents alone
 would change nothing. Truncation therefore multiplies the latents after that division and leaves labels as they are.

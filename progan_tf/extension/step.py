@@ -68,7 +68,7 @@ ExtensionMetrics = _told("ExtensionMetrics", *StepMetrics._fields, *_SEAM, "reco
 class Given(NamedTuple):
     """Windows to be continued: images [N, S, S, C], known [N, S, S, 1], and whether what is missing is known, [N].
 
-    `real` [N, S, S, 1] is where real and made windows are alike: what is known, but where the generator made that too.
+    `alike` [N, S, S, 1] is where real and made windows are: what is known, but where the generator made that too.
     """
 
     images: tf.Tensor
@@ -76,7 +76,7 @@ class Given(NamedTuple):
     truth: tf.Tensor
 
     @property
-    def real(self) -> tf.Tensor:
+    def alike(self) -> tf.Tensor:
         return self.known * self.truth[:, tf.newaxis, tf.newaxis, tf.newaxis]
 
 
@@ -168,7 +168,7 @@ class ExtensionStep(TrainStep):
         given = self.given(reals, drawn, alpha)
         fakes = self.generator([given.images, given.known, *drawn.d, alpha])
         with tf.GradientTape() as tape:
-            judge = _judge(self.discriminator, given.known, given.real, alpha)
+            judge = _judge(self.discriminator, given.known, given.alike, alpha)
             d = self.loss.d_loss(judge, reals, fakes, labels, drawn.mix, self._norm_scale, factor)
             seam = self._seam_d_loss(reals, fakes, given, drawn, alpha, factor)
             loss = d.loss + self._extension.seam_weight * seam.loss
@@ -186,7 +186,7 @@ class ExtensionStep(TrainStep):
             reconstruction = mean_over(tf.abs(fakes - reals), weights) * given.truth
             free = ((1 - given.known) * (1 - weights))[:few]
             apart = mean_over(tf.abs(fakes[:few] - again), free)
-            judge = _judge(self.discriminator, given.known, given.real, alpha)
+            judge = _judge(self.discriminator, given.known, given.alike, alpha)
             loss = (
                 self.loss.g_loss(judge, fakes, labels, reals, labels)
                 + self._extension.seam_weight * self._seam_g_loss(reals, fakes, given, drawn, alpha)
@@ -210,7 +210,7 @@ class ExtensionStep(TrainStep):
         """Crops of reals and fakes on the joins, K of every window, and who judges them."""
         side = self._size // 4
         at = crops.corners(given.known, drawn.seams, self._extension.seam_crops, side)
-        real, fake, known, alike = (crops.cut(part, at, side) for part in (reals, fakes, given.known, given.real))
+        real, fake, known, alike = (crops.cut(part, at, side) for part in (reals, fakes, given.known, given.alike))
         return real, fake, _judge(self._seam_critic, known, alike, alpha), tf.zeros([real.shape[0], 0])
 
     def _seam_d_loss(self, reals, fakes, given, drawn, alpha, factor) -> DiscriminatorLoss:

@@ -142,6 +142,16 @@ def test_what_is_there_is_kept_and_what_is_of_another_kind_refused(model, five, 
     assert "holds images of another kind (truncation 1.0); choose another folder" in done.stderr
 
 
+@pytest.mark.parametrize(("name", "content"), [("seed_000007.png", "old"), ("generated.json", "{")])
+def test_images_of_which_nothing_is_known_are_neither_kept_nor_overwritten(tmp_path, name, content):
+    model, output = describe(tmp_path / "plain", labels=[]), tmp_path / "images"
+    output.mkdir()
+    (output / name).write_text(content)
+    done = run("generate", model=model, output=output, num=3, seed=6)
+    assert done.returncode == 2 and name in done.stderr and "choose another folder" in done.stderr
+    assert {path.name: path.read_text() for path in output.iterdir()} == {name: content}
+
+
 def test_the_way_from_seed_to_seed_as_a_moving_picture(model, tmp_path):
     frames, moving = tmp_path / "frames", tmp_path / "moving"
     way = {"model": model, "num": 3, "seed": 41, "label": 0, "interpolate": 4}
@@ -202,6 +212,10 @@ def test_many_images_go_to_a_dataset_and_a_killed_run_goes_on(model, five, tmp_p
     )
     assert files == sorted(path.relative_to(killed) for path in killed.rglob("*") if path.is_file())
     assert all((whole / file).read_bytes() == (killed / file).read_bytes() for file in files)
+    missing = killed / dataset.shards("train", 3)[0].file
+    missing.rename(tmp_path / "away")
+    done = run("generate", output=killed, **many)
+    assert done.returncode == 2 and f"{missing} is missing or damaged" in done.stderr
     done = run("generate", output=killed, **{**many, "num": 601})
     assert done.returncode == 2 and "holds another dataset" in done.stderr
 

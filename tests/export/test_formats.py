@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from progan_tf.config import Config, NetworkConfig, TrainingConfig
-from progan_tf.errors import Failed, InputError
+from progan_tf.errors import InputError
 from progan_tf.export import description as descriptions
 from progan_tf.export import formats, saved_model
 from progan_tf.training import run_directory
@@ -118,20 +118,6 @@ def test_a_keras_file_opens_without_the_project(export, tmp_path):
 def test_keras_in_bfloat16_is_near(plain, tmp_path):
     exported = saved_model.export(plain, tmp_path / "other", "bfloat16", form="keras")
     assert 0 < exported.difference.mean <= 2
-
-
-def test_a_file_that_differs_is_not_kept(plain, tmp_path, monkeypatch):
-    fold = saved_model.fold
-
-    def tampered(*arguments):
-        folded = fold(*arguments)
-        folded.to_rgb.kernel[0, 0, 0, 0] += 0.5
-        return folded
-
-    monkeypatch.setattr(saved_model, "fold", tampered)
-    with pytest.raises(Failed, match=r"differs from the training network by \d+\.\d grey levels"):
-        saved_model.export(plain, tmp_path / "other", form="keras")
-    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tf2onnx") is None, reason="needs pip install 'progan-tf[onnx]'")

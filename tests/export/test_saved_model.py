@@ -245,9 +245,10 @@ def test_versions_count_up_and_a_model_that_differs_is_not_kept(plain, tmp_path,
     with pytest.raises(Failed, match=r"differs from the training network by \d+\.\d grey levels"):
         saved_model.export(run, output)
     assert sorted(path.name for path in output.iterdir()) == ["10", "9"]
-    with pytest.raises(Failed):
-        saved_model.export(run, tmp_path / "new")
-    assert not (tmp_path / "new").exists()
+    for form in ("saved_model", "keras"):
+        with pytest.raises(Failed):
+            saved_model.export(run, tmp_path / "new", form=form)
+        assert not (tmp_path / "new").exists()
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path):

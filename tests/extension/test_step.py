@@ -132,7 +132,7 @@ def test_critics_have_no_gradient_where_real_and_made_windows_are_alike():
     given = step.given(reals, drawn, tf.constant(1.0))
     with tf.GradientTape() as tape:
         tape.watch(reals)
-        scores, _ = _judge(step.discriminator, given.known, given.real, tf.constant(1.0))(reals)
+        scores, _ = _judge(step.discriminator, given.known, given.alike, tf.constant(1.0))(reals)
     gradient, known = tape.gradient(scores, reals).numpy(), given.known.numpy()[..., 0] > 0
     made = given.truth.numpy() == 0
     assert list(np.flatnonzero(made)) == [6, 7] and known[made].any()
