@@ -22,6 +22,7 @@ make its first image. `forms` times the two forms of every up-scaling block. Pee
 
 import contextlib
 import json
+import math
 import re
 import statistics
 import sys
@@ -39,8 +40,9 @@ from data_prep.progress import Progress
 from experiments import machine
 from experiments.benchmarks import generation_contestants as contestants
 from experiments.benchmarks import generation_forms, generation_models, generation_tables
-from experiments.benchmarks.generation_process import Peer, has
+from experiments.benchmarks.generation_peer import CONVOLVED
 from experiments.benchmarks.generation_tables import CONVOLUTION, OURS
+from experiments.benchmarks.peer import Peer, has
 from progan_tf import cost
 from progan_tf.config import NetworkConfig
 from progan_tf.errors import Failed, InputError
@@ -96,7 +98,7 @@ def _sizes() -> Iterator[dict[str, Any]]:
         found, absent = contestants.find(_PEER_PYTHON.value, _TORCH_PYTHON.value, _THREADS.value)
         print("\n".join(absent))
         wanted = {name: how for name, how in found.items() if re.search(_ONLY.value, name)}
-        peers = {name: stack.enter_context(Peer(*how)) for name, how in wanted.items()}
+        peers = {name: stack.enter_context(_started(*how)) for name, how in wanted.items()}
         onnx = has(_PEER_PYTHON.value, "onnx")
         for level in map(int, _LEVELS.value):
             network = _network(level)
@@ -104,7 +106,7 @@ def _sizes() -> Iterator[dict[str, Any]]:
             models.mkdir()
             generation_models.write(models, network, level, list(_PRECISIONS))
             if onnx:
-                with Peer(_PEER_PYTHON.value, {"runtime": "onnx"}) as writer:
+                with _started(_PEER_PYTHON.value, {"runtime": "onnx"}) as writer:
                     writer.ask(load=str(models / "weights.npz"), level=level)
             here = {
                 name: peer for name, peer in peers.items() if "compiled" not in name or str(level) in _COMPILED.value
@@ -119,6 +121,10 @@ def _sizes() -> Iterator[dict[str, Any]]:
             apart = _compare(pixels)
             for batch in map(int, _BATCHES.value):
                 yield _turns(here, network, level, batch, models) | {"apart": apart}
+
+
+def _started(python: str, start: dict[str, Any]) -> Peer:
+    return Peer(python, "generation_peer.py", start=start)
 
 
 def _turns(peers: dict[str, Peer], network: NetworkConfig, level: int, batch: int, folder: Path) -> dict[str, Any]:
@@ -143,8 +149,10 @@ def _turns(peers: dict[str, Peer], network: NetworkConfig, level: int, batch: in
                 if counted:
                     seconds[name].append(taken)
                 progress.advance()
+    images, kernel = CONVOLVED
+    operations = 2 * math.prod(images[:3]) * math.prod(kernel)
     rates = {
-        precision: 2 * 8 * 64**2 * 9 * 512**2 / statistics.median(seconds.pop(CONVOLUTION.format(precision)))
+        precision: operations / statistics.median(seconds.pop(CONVOLUTION.format(precision)))
         for precision in _PRECISIONS if CONVOLUTION.format(precision) in peers
     }  # fmt: skip
     busy = others.cores()
@@ -195,7 +203,7 @@ def _starts() -> dict[str, dict[str, float]]:
         generation_models.write(Path(folder), network, 8, list(_PRECISIONS))
         latents = str(_latents(network, 1, Path(folder)))
         for precision in _PRECISIONS:
-            with Peer(sys.executable, {"runtime": "saved_model", "threads": _THREADS.value}) as peer:
+            with _started(sys.executable, {"runtime": "saved_model", "threads": _THREADS.value}) as peer:
                 load = peer.ask(load=str(Path(folder) / precision), level=8)["seconds"]
                 first = peer.ask(run=latents)["seconds"]
                 memory = peer.ask(memory="peak")["megabytes"] or float("nan")

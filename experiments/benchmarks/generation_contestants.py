@@ -3,8 +3,8 @@
 import sys
 from typing import Any
 
-from experiments.benchmarks.generation_process import has
 from experiments.benchmarks.generation_tables import CONVOLUTION, OURS, USUAL
+from experiments.benchmarks.peer import has
 
 Start = tuple[str, dict[str, Any]]  # a Python, and the start that generation_peer.py wants
 

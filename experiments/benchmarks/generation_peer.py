@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+CONVOLVED = (8, 64, 64, 512), (3, 3, 512, 512)  # images and kernel of the convolution
+
 Run = Callable[[np.ndarray], np.ndarray]
 
 
@@ -47,7 +49,7 @@ def convolution(start: dict) -> Callable[[str, int], Run]:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(start["threads"])
-    images, kernel = (tf.random.stateless_normal(shape, (0, 0)) for shape in ((8, 64, 64, 512), (3, 3, 512, 512)))
+    images, kernel = (tf.random.stateless_normal(shape, (0, 0)) for shape in CONVOLVED)
     images, kernel = (tf.cast(values, start["precision"]) for values in (images, kernel))
     convolve = tf.function(lambda: tf.nn.conv2d(images, kernel, 1, "SAME")[0, 0, 0])
     return lambda path, level: lambda latents: tf.cast(convolve(), tf.float32).numpy()

@@ -33,7 +33,7 @@ from data_prep import command_line, quietly
 from data_prep.progress import Progress
 from experiments import machine
 from experiments.benchmarks import training_tables
-from experiments.benchmarks.torch_peer import TorchPeer, has_torch
+from experiments.benchmarks.peer import Peer, has, torch_progan
 from experiments.benchmarks.training_tables import FORWARD, GRADIENTS, TICK
 from progan_tf import cost
 from progan_tf.config import AugmentationConfig, Config, NetworkConfig, ScheduleConfig, TrainingConfig
@@ -127,14 +127,14 @@ def _ours(level: int, stack: contextlib.ExitStack) -> dict[str, Callable[[], Con
     return found
 
 
-def _torch_peer(level: int, stack: contextlib.ExitStack) -> TorchPeer | None:
-    if not has_torch(_TORCH_PYTHON.value):
+def _torch_peer(level: int, stack: contextlib.ExitStack) -> Peer | None:
+    if not has(_TORCH_PYTHON.value, "torch"):
         print(f"PyTorch is not compared: {_TORCH_PYTHON.value} has none; name one that has by --torch_python")
         return None
-    return stack.enter_context(TorchPeer(_TORCH_PYTHON.value, _network(level), level, _BATCHES[level]))
+    return stack.enter_context(torch_progan(_TORCH_PYTHON.value, _network(level), level, _BATCHES[level]))
 
 
-def _torch_contestants(peer: TorchPeer) -> dict[str, Callable[[], Contestant]]:
+def _torch_contestants(peer: Peer) -> dict[str, Callable[[], Contestant]]:
     found: dict[str, Callable[[], Contestant]] = {}
     for precision in map(_dtype, _PRECISIONS.value):
         for form, request in (

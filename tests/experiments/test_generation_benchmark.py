@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from experiments.benchmarks import generation_contestants, generation_forms, generation_models, generation_tables
-from experiments.benchmarks.generation_process import Peer, has
+from experiments.benchmarks.peer import Peer, has
 from progan_tf import cost, imaging
 from progan_tf.config import NetworkConfig
 from progan_tf.networks.generator import Generator
@@ -55,7 +55,7 @@ def python_with(module: str) -> str:
 
 
 def images(python: str, start: dict, model, folder) -> np.ndarray:
-    with Peer(python, {"threads": 1, "precision": "float32", **start}) as peer:
+    with Peer(python, "generation_peer.py", start={"threads": 1, "precision": "float32", **start}) as peer:
         assert peer.ask(load=str(model), level=LEVEL)["seconds"] > 0
         peer.ask(memory="reset")
         assert peer.ask(run=str(folder / "latents.npy"), answer=str(folder / "images.npy"))["seconds"] > 0
@@ -81,7 +81,7 @@ def test_the_saved_model_is_the_training_network(folder, wanted, precision):
 def test_onnx_graphs_are_the_same_network(folder, wanted, runtime, form):
     python_with("onnx")
     python = python_with(runtime)
-    with Peer(python, {"runtime": "onnx"}) as writer:
+    with Peer(python, "generation_peer.py", start={"runtime": "onnx"}) as writer:
         writer.ask(load=str(folder / "weights.npz"), level=LEVEL)
     found = images(python, {"runtime": runtime}, folder / f"{form}.onnx", folder)
     assert generation_models.apart(found, wanted)["largest"] <= 1
@@ -95,8 +95,8 @@ def test_the_torch_peer_is_the_same_network(folder, wanted, options):
 
 def test_a_contestant_that_ends_is_named(folder):
     assert not has(sys.executable, "no_such_module") and not has("/no/such/python", "os")
-    with Peer(sys.executable, {"runtime": "saved_model", "threads": 1}) as peer:
-        with pytest.raises(RuntimeError, match="no_such_model"):
+    with Peer(sys.executable, "generation_peer.py", start={"runtime": "saved_model", "threads": 1}) as peer:
+        with pytest.raises(RuntimeError, match=r"no_such_model.* with code 1: .*SavedModel"):
             peer.ask(load=str(folder / "no_such_model"), level=LEVEL)
         with pytest.raises(RuntimeError, match="ended"):
             peer.ask(memory="peak")

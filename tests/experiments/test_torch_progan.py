@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.benchmarks.torch_peer import TorchPeer, has_torch
+from experiments.benchmarks.peer import has, torch_progan
 from progan_tf.config import Config, NetworkConfig
 from progan_tf.training.state import Networks
 from progan_tf.training.steps import TrainStep
@@ -20,7 +20,7 @@ CONFIG = Config(network=NetworkConfig(resolution=16, channels=3, latent_size=24,
 def torch_python() -> str:
     """A Python that has PyTorch: this one, or the one that TORCH_PYTHON names."""
     python = os.environ.get("TORCH_PYTHON", sys.executable)
-    if not has_torch(python):
+    if not has(python, "torch"):
         pytest.skip("PyTorch is not installed here, and TORCH_PYTHON names no Python that has it")
     return python
 
@@ -40,7 +40,7 @@ def test_the_same_weights_make_the_same_images_losses_and_penalty(torch_python, 
         "mix": rng.uniform(0, 1, BATCH).astype(np.float32),
     }
     np.savez(tmp_path / "in.npz", **weights, **inputs)
-    with TorchPeer(torch_python, CONFIG.network, LEVEL, BATCH) as peer:
+    with torch_progan(torch_python, CONFIG.network, LEVEL, BATCH) as peer:
         peer.ask(fused=fused, check=str(tmp_path / "in.npz"), answer=str(tmp_path / "out.npz"))
     found = np.load(tmp_path / "out.npz")
 
