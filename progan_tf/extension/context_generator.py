@@ -17,13 +17,20 @@ from progan_tf.layers.pixel_norm import PixelNorm
 from progan_tf.layers.resampling import blend, downscale, leaky_relu, upscale
 from progan_tf.networks.growing import GrowingNetwork
 
+LEAST_SPREAD = 0.05  # of values in [-1, 1]: flat water is not to be blown up to noise
+
 
 class Context(NamedTuple):
     """What is known of windows of S pixels a side, in float32."""
 
     known: object  # [N, S, S, 1] of 0 and 1
     filled: object  # [N, S, S, C], continued smoothly over what is unknown
-    seen: object  # [N, S, S, C + 2], for the encoder: filled, known, distance to the nearest known pixel over S
+    spread: object  # [N, 1, 1, 1], how far known values lie from their mean, at least `LEAST_SPREAD`
+    seen: object  # [N, S, S, C + 2], for the encoder: filled less mean over spread, known, distance over S
+
+    def add(self, made):
+        """Windows of which the network made what differs from the smooth continuation, in units of `spread`."""
+        return self.filled + self.spread * made
 
 
 def noise_size(level: int) -> int:
@@ -63,7 +70,7 @@ class ContextGenerator(GrowingNetwork):
         self.down = {
             level: self.add(
                 f"{2**level}x{2**level}/down", EqualizedDownConv2D, (2**level, 2**level, self._context(level)),
-                filters=self._context(level - 1),
+                filters=self._context(level - 1), padding="edge",
             )
             for level in levels[1:]
         }  # fmt: skip
@@ -74,6 +81,7 @@ class ContextGenerator(GrowingNetwork):
             level: self.add(
                 f"{2**level}x{2**level}/up", EqualizedUpConv2D,
                 (2 ** (level - 1), 2 ** (level - 1), self._made(level - 1)), filters=self._made(level),
+                padding="edge",
             )
             for level in levels[1:]
         }  # fmt: skip
@@ -106,7 +114,13 @@ class ContextGenerator(GrowingNetwork):
         size = 2**level
         shape = (size, size, inputs)
         return self.add(
-            f"{size}x{size}/{name}", EqualizedConv2D, shape, filters=filters, kernel_size=kernel_size, **options
+            f"{size}x{size}/{name}",
+            EqualizedConv2D,
+            shape,
+            filters=filters,
+            kernel_size=kernel_size,
+            padding="edge",
+            **options,
         )
 
     def _add_attention(self) -> None:
@@ -123,8 +137,9 @@ class ContextGenerator(GrowingNetwork):
     def context(self, images, known) -> Context:
         """What is known of windows [N, S, S, C], `known` [N, S, S, 1]."""
         filled = fill(images, known)
+        mean, spread = statistics(images, known)
         away = ops.minimum(distance(known) / known.shape[1], 1.0)
-        return Context(known, filled, ops.concatenate([filled, known, away], axis=-1))
+        return Context(known, filled, spread, ops.concatenate([(filled - mean) / spread, known, away], axis=-1))
 
     def model_at(self, level: int, fading: bool = False, batch_size: int | None = None) -> keras.Model:
         """The generator grown to `level`, the newest level weighed by alpha where it is `fading` in.
@@ -147,9 +162,9 @@ class ContextGenerator(GrowingNetwork):
             contexts[level - 1] = self.context(*coarser(images, known))
         read = self._read(contexts, level, fading, alpha)
         before, x = self._make(contexts[level].known, read, latents, noise, level)
-        made = contexts[level].filled + self.to_rgb[level](x)
+        made = contexts[level].add(self.to_rgb[level](x))
         if fading:
-            coarse = contexts[level - 1].filled + self.to_rgb[level - 1](before)
+            coarse = contexts[level - 1].add(self.to_rgb[level - 1](before))
             made = blend(upscale(coarse), made, alpha)
         inputs = [images, known, latents, noise, alpha]
         whole = ops.where(known > 0, images, made)
@@ -195,6 +210,15 @@ class ContextGenerator(GrowingNetwork):
             away = ops.cast(ops.minimum(distance(known) / known.shape[1], 1.0), x.dtype)
             copied = copied * ops.sigmoid(self.gate(ops.concatenate([both, away], axis=-1)))
         return x + copied
+
+
+def statistics(images, known):
+    """Mean of known pixels [N, 1, 1, C], and how far they lie from it in all channels [N, 1, 1, 1]; of none 0 and 1."""
+    count = ops.sum(known, axis=(1, 2, 3), keepdims=True)
+    some = ops.maximum(count, 1)
+    mean = ops.sum(images * known, axis=(1, 2), keepdims=True) / some
+    squares = ops.sum(ops.square((images - mean) * known), axis=(1, 2, 3), keepdims=True) / (some * images.shape[-1])
+    return mean, ops.where(count > 0, ops.sqrt(squares + LEAST_SPREAD**2), 1.0)
 
 
 def coarser(images, known):

@@ -10,12 +10,19 @@ from progan_tf.layers.equalized import Equalized
 
 
 class _EqualizedConv2D(Equalized):
-    """Kernel of size `kernel_size` squared to `filters` feature maps; what the three forms below share."""
+    """Kernel of odd size `kernel_size` squared to `filters` feature maps; what the three forms below share.
 
-    def __init__(self, filters: int, kernel_size: int = 3, **kwargs):
+    Beyond the image are zeros, as published, or with `padding` "edge" the pixels of its border once more, which do not
+    tell the network where the border is.
+    """
+
+    def __init__(self, filters: int, kernel_size: int = 3, padding: str = "zeros", **kwargs):
         super().__init__(**kwargs)
+        if padding not in ("zeros", "edge"):
+            raise ValueError(f"padding {padding!r}; must be zeros or edge")
         self.filters = filters
         self.kernel_size = kernel_size
+        self.padding = padding
 
     def build(self, input_shape):
         channels, k = input_shape[-1], self.kernel_size
@@ -25,7 +32,14 @@ class _EqualizedConv2D(Equalized):
         return (self.kernel_size, self.kernel_size, channels, self.filters)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "filters": self.filters, "kernel_size": self.kernel_size}
+        own = {"filters": self.filters, "kernel_size": self.kernel_size, "padding": self.padding}
+        return {**super().get_config(), **own}
+
+    def _edged(self, x):
+        """The image as a convolution takes it, and how: widened by what the kernel reaches, or left to be padded."""
+        if self.padding == "zeros":
+            return x, "same"
+        return widened(x, self.kernel_size // 2), "valid"
 
 
 class EqualizedConv2D(_EqualizedConv2D):
@@ -33,7 +47,8 @@ class EqualizedConv2D(_EqualizedConv2D):
 
     def call(self, x):
         kernel = self.rounded(self.scaled_kernel())
-        return self.add_bias(keras.ops.conv(x, kernel, padding="same", data_format="channels_last"))
+        x, padding = self._edged(x)
+        return self.add_bias(keras.ops.conv(x, kernel, padding=padding, data_format="channels_last"))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters)
@@ -48,9 +63,9 @@ class EqualizedUpConv2D(_EqualizedConv2D):
 
     def call(self, x):
         kernel = self.rounded(spread(self.scaled_kernel()))
-        return self.add_bias(
-            keras.ops.conv_transpose(x, kernel, strides=2, padding="same", data_format="channels_last")
-        )
+        wider = self.kernel_size // 2 if self.padding == "edge" else 0
+        x = keras.ops.conv_transpose(widened(x, wider), kernel, strides=2, padding="same", data_format="channels_last")
+        return self.add_bias(cropped(x, 2 * wider))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -65,7 +80,8 @@ class EqualizedDownConv2D(_EqualizedConv2D):
 
     def call(self, x):
         kernel = self.rounded(spread(self.scaled_kernel()) * 0.25)
-        return self.add_bias(keras.ops.conv(x, kernel, strides=2, padding="same", data_format="channels_last"))
+        x, padding = self._edged(x)
+        return self.add_bias(keras.ops.conv(x, kernel, strides=2, padding=padding, data_format="channels_last"))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -81,3 +97,16 @@ def spread(kernel):
         for vertical in (before, after)
         for horizontal in (before, after)
     )
+
+
+def widened(x, by: int):
+    """[N, H, W, C] with its border repeated `by` times on every side: [N, H + 2 by, W + 2 by, C]."""
+    for axis in (1, 2) if by else ():
+        first, last = (x[:, :1], x[:, -1:]) if axis == 1 else (x[:, :, :1], x[:, :, -1:])
+        x = keras.ops.concatenate([*[first] * by, x, *[last] * by], axis=axis)
+    return x
+
+
+def cropped(x, by: int):
+    """[N, H, W, C] without `by` pixels on every side."""
+    return x[:, by : x.shape[1] - by, by : x.shape[2] - by] if by else x
