@@ -70,7 +70,7 @@ class ContextGenerator(GrowingNetwork):
         self.down = {
             level: self.add(
                 f"{2**level}x{2**level}/down", EqualizedDownConv2D, (2**level, 2**level, self._context(level)),
-                filters=self._context(level - 1), padding="edge",
+                filters=self._context(level - 1), padding="mirror",
             )
             for level in levels[1:]
         }  # fmt: skip
@@ -81,7 +81,7 @@ class ContextGenerator(GrowingNetwork):
             level: self.add(
                 f"{2**level}x{2**level}/up", EqualizedUpConv2D,
                 (2 ** (level - 1), 2 ** (level - 1), self._made(level - 1)), filters=self._made(level),
-                padding="edge",
+                padding="mirror",
             )
             for level in levels[1:]
         }  # fmt: skip
@@ -119,7 +119,7 @@ class ContextGenerator(GrowingNetwork):
             shape,
             filters=filters,
             kernel_size=kernel_size,
-            padding="edge",
+            padding="mirror",
             **options,
         )
 

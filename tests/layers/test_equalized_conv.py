@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from scipy import signal
 
-from progan_tf.layers.equalized_conv import EqualizedConv2D, EqualizedDownConv2D, EqualizedUpConv2D, widened
+from progan_tf.layers.equalized_conv import EqualizedConv2D, EqualizedDownConv2D, EqualizedUpConv2D, mirrored
 
 ALL = [EqualizedConv2D, EqualizedUpConv2D, EqualizedDownConv2D]
 SIZES = [(4, 4), (6, 10)]
@@ -77,25 +77,25 @@ def test_up_is_nearest_upscaling_and_a_convolution_with_the_flipped_kernel(size,
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("layer_class", ALL)
-def test_edge_padding_goes_on_with_the_pixels_of_the_border(layer_class, size, kernel_size):
-    """An image widened by its border's pixels far enough that the zeros beyond it do not reach what is compared."""
+def test_mirror_padding_goes_on_with_the_mirror_image(layer_class, size, kernel_size):
+    """An image that goes on far enough that the zeros beyond it do not reach what is compared."""
     by = 4
     zeros = exact(layer_class, kernel_size=kernel_size)
-    edge = exact(layer_class, kernel_size=kernel_size, padding="edge")
-    far = zeros(np.pad(image(size), [(0, 0), (by, by), (by, by), (0, 0)], mode="edge")).numpy()
+    mirror = exact(layer_class, kernel_size=kernel_size, padding="mirror")
+    far = zeros(np.pad(image(size), [(0, 0), (by, by), (by, by), (0, 0)], mode="symmetric")).numpy()
     by = {EqualizedConv2D: by, EqualizedUpConv2D: 2 * by, EqualizedDownConv2D: by // 2}[layer_class]
-    np.testing.assert_array_equal(edge(image(size)), far[:, by:-by, by:-by])
+    np.testing.assert_array_equal(mirror(image(size)), far[:, by:-by, by:-by])
 
 
 @pytest.mark.parametrize("by", [0, 1, 3])
-def test_widened_repeats_the_border(by):
-    expected = np.pad(image((4, 6)), [(0, 0), (by, by), (by, by), (0, 0)], mode="edge")
-    np.testing.assert_array_equal(widened(image((4, 6)), by), expected)
+def test_mirrored_is_numpys_symmetric_padding(by):
+    expected = np.pad(image((4, 6)), [(0, 0), (by, by), (by, by), (0, 0)], mode="symmetric")
+    np.testing.assert_array_equal(mirrored(image((4, 6)), by), expected)
 
 
 def test_a_padding_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="mirror"):
-        EqualizedConv2D(2, padding="mirror")
+    with pytest.raises(ValueError, match="reflect"):
+        EqualizedConv2D(2, padding="reflect")
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
