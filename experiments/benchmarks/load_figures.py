@@ -19,13 +19,18 @@ def errors(answers: Sequence[Answer]) -> int:
     return sum(answer.status != 200 for answer in answers)
 
 
-def quantiles(answers: Sequence[Answer]) -> Any:
-    """Seconds of the median answer and of the slowest in a hundred."""
-    return np.quantile([answer.seconds for answer in answers], [0.5, 0.99]).tolist()
+def quantiles(seconds: Sequence[float]) -> Any:
+    """The median, and what one in a hundred exceeds."""
+    return np.quantile(seconds, [0.5, 0.99]).tolist()
+
+
+def rate(images: int, seconds: Sequence[float]) -> float:
+    """Images a second of calls that made `images` each."""
+    return images * len(seconds) / sum(seconds)
 
 
 def told(answers: Sequence[Answer]) -> str:
-    middle, slow = quantiles(answers)
+    middle, slow = quantiles([answer.seconds for answer in answers])
     return (
         f"{len(answers):,} requests, {errors(answers)} errors, p50 {1000 * middle:,.0f} ms, p99 {1000 * slow:,.0f} ms"
     )

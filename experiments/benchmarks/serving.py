@@ -2,7 +2,8 @@
 
   python -m experiments.benchmarks.serving --model=model --seconds=300 --output=serving.json
 
-- bare: images a second of the model's own signature, at the best of several batch sizes, before and after the rest;
+- bare: images a second of the model's own signature, at the best of several batch sizes, before and after the rest, and
+  how even its calls are, which tells how even the machine is;
 - full: --clients clients, each of which asks for an image as soon as it has the one before: images a second, errors,
   and the server's memory all along;
 - 70 %: the same clients at a steady pace that makes 70 % of that rate: how long an image takes, the median and the
@@ -38,6 +39,7 @@ _OUTPUT = flags.DEFINE_string("output", "", "JSON file for all figures; empty: n
 
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _SHARE = 0.7
+_EVEN_SECONDS = 30.0  # some hundred calls
 _PATH = "/v1/models/model:predict"
 
 
@@ -45,7 +47,7 @@ def main() -> None:
     folder = versions.find(Path(_MODEL.value))
     labelled = bool(descriptions.read(folder).labels)
     bare = Bare(folder, labelled)
-    rates = {batch: bare.rate(batch) for batch in _BATCHES}
+    rates = {batch: load_figures.rate(batch, bare.calls(batch)) for batch in _BATCHES}
     best = max(rates, key=rates.get)
     print("bare     " + ", ".join(f"{rate:,.1f} images/s at {batch}" for batch, rate in rates.items()), flush=True)
 
@@ -61,18 +63,20 @@ def main() -> None:
         share = load_clients.paced(port, _PATH, body(labelled), _CLIENTS.value, _SECONDS.value, _SHARE * rate)
         print(f"{_SHARE:.0%}      {load_figures.told(share)}", flush=True)
         busy = others.cores()
-    after = bare.rate(best)
-    print(f"bare     {after:,.1f} images/s at {best} again")
+    calls = bare.calls(best, _EVEN_SECONDS)
+    after, (call, slow_call) = load_figures.rate(best, calls), load_figures.quantiles(calls)
+    print(f"bare     {after:,.1f} images/s at {best} again, p99 {slow_call / call:.1f} x p50 of its calls")
     if busy is not None:
         print(f"others   kept {busy:.2f} cores busy")
 
-    middle, slow = load_figures.quantiles(share)
+    middle, slow = load_figures.quantiles([one.seconds for one in share])
     figures = {
         "clients": _CLIENTS.value,
         "seconds": _SECONDS.value,
         "signature": _SIGNATURE.value,
         "bare_images_per_second": {**rates, "again": after},
         "best_batch": best,
+        "p99_of_p50_of_bare_calls": slow_call / call,
         "requests": len(full) + len(share),
         "errors": load_figures.errors(full) + load_figures.errors(share),
         "images_per_second": rate,
@@ -108,8 +112,8 @@ class Bare:
         self._loaded = models.load(folder)  # whose weights live as long as it is held
         self._labelled = labelled
 
-    def rate(self, batch: int, seconds: float = 4.0) -> float:
-        """Images a second at a batch size, over as many whole batches as fit into `seconds` and one more."""
+    def calls(self, batch: int, seconds: float = 4.0) -> list[float]:
+        """Seconds of every call at a batch size, of as many as fit into `seconds` and one more."""
         import tensorflow as tf
 
         inputs = {"seed": tf.range(batch, dtype=tf.int64), "truncation": tf.ones([batch])}
@@ -117,12 +121,12 @@ class Bare:
             inputs["labels"] = tf.zeros([batch], tf.int32)
         call = self._loaded.signatures[_SIGNATURE.value]
         call(**inputs)
-        begin, images = time.perf_counter(), 0
-        while (taken := time.perf_counter() - begin) < seconds or not images:
+        taken: list[float] = []
+        while not taken or sum(taken) < seconds:
+            begin = time.perf_counter()
             next(iter(call(**inputs).values())).numpy()
-            images += batch
-        taken = time.perf_counter() - begin
-        return images / taken
+            taken.append(time.perf_counter() - begin)
+        return taken
 
 
 @contextlib.contextmanager

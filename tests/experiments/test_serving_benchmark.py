@@ -78,5 +78,6 @@ def test_growth_is_from_the_second_fifth_to_the_last():
 
 def test_quantiles_and_errors():
     answers = [Answer(0.0, seconds / 100, 200 if seconds else 504) for seconds in range(101)]
-    assert load_figures.quantiles(answers) == pytest.approx([0.5, 0.99])
+    assert load_figures.quantiles([answer.seconds for answer in answers]) == pytest.approx([0.5, 0.99])
     assert load_figures.errors(answers) == 1
+    assert load_figures.rate(8, [1.0, 3.0]) == 4.0
