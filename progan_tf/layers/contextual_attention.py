@@ -23,6 +23,8 @@ import operator
 import keras
 from keras import KerasTensor, ops
 
+from progan_tf.layers.borders import cropped
+
 _NO_KEY = -1e30  # the logit of a key that may not be used
 
 
@@ -151,7 +153,7 @@ def _offsets(logits):
 
 def _paste(weights, features, rate: int):
     """The mean of the patches 2 `rate` wide that `weights` [N, h, w, h, w] choose for each place: [N, H, W, C]."""
-    height, width, channels = features.shape[1:]
+    channels = features.shape[-1]
     before, after = rate // 2, rate - rate // 2
     around = [(0, 0), (before, after), (before, after), (0, 0)]
     blocks = _blocks(ops.pad(features, around), rate)  # a patch is 2 x 2 of these
@@ -161,7 +163,7 @@ def _paste(weights, features, rate: int):
     weights = ops.cast(ops.reshape(weights, (-1, rows * columns, rows * columns)), features.dtype)
     pasted = weights @ ops.reshape(blocks, (-1, rows * columns, rate * rate * channels))
     whole = _from_blocks(ops.reshape(pasted, (-1, rows, columns, rate * rate, channels)), rate)
-    return whole[:, before : before + height, before : before + width]
+    return cropped(whole, before, after)
 
 
 def _blocks(x, size: int):

@@ -6,6 +6,7 @@ convolution, or a 3 x 3 convolution followed by a 2 x 2 mean, do in two, at 4/9 
 
 import keras
 
+from progan_tf.layers.borders import cropped, mirrored
 from progan_tf.layers.equalized import Equalized
 
 
@@ -65,7 +66,7 @@ class EqualizedUpConv2D(_EqualizedConv2D):
         kernel = self.rounded(spread(self.scaled_kernel()))
         wider = self.kernel_size // 2 if self.padding == "mirror" else 0
         x = keras.ops.conv_transpose(mirrored(x, wider), kernel, strides=2, padding="same", data_format="channels_last")
-        return self.add_bias(cropped(x, 2 * wider))
+        return self.add_bias(cropped(x, 2 * wider, 2 * wider))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -97,17 +98,3 @@ def spread(kernel):
         for vertical in (before, after)
         for horizontal in (before, after)
     )
-
-
-def mirrored(x, by: int):
-    """[N, H, W, C] that goes on beyond its border as its mirror image does: [N, H + 2 by, W + 2 by, C]."""
-    return keras.ops.pad(x, [(0, 0), (by, by), (by, by), (0, 0)], mode="symmetric") if by else x
-
-
-def cropped(x, by: int):
-    """[N, H, W, C] without `by` pixels on every side."""
-    if not by:
-        return x
-    count, height, width, channels = keras.ops.shape(x)
-    # An explicit slice: its gradient is a pad, that of an index is several times as slow on a CPU.
-    return keras.ops.slice(x, (0, by, by, 0), (count, height - 2 * by, width - 2 * by, channels))

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from scipy import signal
 
-from progan_tf.layers.equalized_conv import EqualizedConv2D, EqualizedDownConv2D, EqualizedUpConv2D, mirrored
+from progan_tf.layers.equalized_conv import EqualizedConv2D, EqualizedDownConv2D, EqualizedUpConv2D
 
 ALL = [EqualizedConv2D, EqualizedUpConv2D, EqualizedDownConv2D]
 SIZES = [(4, 4), (6, 10)]
@@ -85,12 +85,6 @@ def test_mirror_padding_goes_on_with_the_mirror_image(layer_class, size, kernel_
     far = zeros(np.pad(image(size), [(0, 0), (by, by), (by, by), (0, 0)], mode="symmetric")).numpy()
     by = {EqualizedConv2D: by, EqualizedUpConv2D: 2 * by, EqualizedDownConv2D: by // 2}[layer_class]
     np.testing.assert_array_equal(mirror(image(size)), far[:, by:-by, by:-by])
-
-
-@pytest.mark.parametrize("by", [0, 1, 3])
-def test_mirrored_is_numpys_symmetric_padding(by):
-    expected = np.pad(image((4, 6)), [(0, 0), (by, by), (by, by), (0, 0)], mode="symmetric")
-    np.testing.assert_array_equal(mirrored(image((4, 6)), by), expected)
 
 
 def test_a_padding_that_is_none_is_refused():
