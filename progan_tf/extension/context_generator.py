@@ -9,6 +9,7 @@ from keras import ops
 from progan_tf.config import ExtensionConfig, NetworkConfig
 from progan_tf.extension.distance import distance
 from progan_tf.extension.fill import fill
+from progan_tf.extension.moments import moments
 from progan_tf.layers.contextual_attention import ContextualAttention
 from progan_tf.layers.equalized_conv import EqualizedConv2D, EqualizedDownConv2D, EqualizedUpConv2D
 from progan_tf.layers.equalized_dense import EqualizedDense
@@ -17,15 +18,13 @@ from progan_tf.layers.pixel_norm import PixelNorm
 from progan_tf.layers.resampling import blend, downscale, leaky_relu, upscale
 from progan_tf.networks.growing import GrowingNetwork
 
-LEAST_SPREAD = 0.05  # of values in [-1, 1]: flat water is not to be blown up to noise
-
 
 class Context(NamedTuple):
     """What is known of windows of S pixels a side, in float32."""
 
     known: object  # [N, S, S, 1] of 0 and 1
     filled: object  # [N, S, S, C], continued smoothly over what is unknown
-    spread: object  # [N, 1, 1, 1], how far known values lie from their mean, at least `LEAST_SPREAD`
+    spread: object  # [N, 1, 1, 1], how far known values lie from their mean
     seen: object  # [N, S, S, C + 2], for the encoder: filled less mean over spread, known, distance over S
 
     def add(self, made):
@@ -137,7 +136,7 @@ class ContextGenerator(GrowingNetwork):
     def context(self, images, known) -> Context:
         """What is known of windows [N, S, S, C], `known` [N, S, S, 1]."""
         filled = fill(images, known)
-        mean, spread = statistics(images, known)
+        mean, spread = moments(images, known)
         away = ops.minimum(distance(known) / known.shape[1], 1.0)
         return Context(known, filled, spread, ops.concatenate([(filled - mean) / spread, known, away], axis=-1))
 
@@ -210,15 +209,6 @@ class ContextGenerator(GrowingNetwork):
             away = ops.cast(ops.minimum(distance(known) / known.shape[1], 1.0), x.dtype)
             copied = copied * ops.sigmoid(self.gate(ops.concatenate([both, away], axis=-1)))
         return x + copied
-
-
-def statistics(images, known):
-    """Mean of known pixels [N, 1, 1, C], and how far they lie from it in all channels [N, 1, 1, 1]; of none 0 and 1."""
-    count = ops.sum(known, axis=(1, 2, 3), keepdims=True)
-    some = ops.maximum(count, 1)
-    mean = ops.sum(images * known, axis=(1, 2), keepdims=True) / some
-    squares = ops.sum(ops.square((images - mean) * known), axis=(1, 2, 3), keepdims=True) / (some * images.shape[-1])
-    return mean, ops.where(count > 0, ops.sqrt(squares + LEAST_SPREAD**2), 1.0)
 
 
 def coarser(images, known):

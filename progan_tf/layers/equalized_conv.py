@@ -20,10 +20,13 @@ class _EqualizedConv2D(Equalized):
     def __init__(self, filters: int, kernel_size: int = 3, padding: str = "zeros", **kwargs):
         super().__init__(**kwargs)
         if padding not in ("zeros", "mirror"):
-            raise ValueError(f"padding {padding!r}; must be zeros or edge")
+            raise ValueError(f"padding {padding!r}; must be zeros or mirror")
         self.filters = filters
         self.kernel_size = kernel_size
         self.padding = padding
+        mirror = padding == "mirror"
+        self._beyond = kernel_size // 2 if mirror else 0  # pixels put on at every side
+        self._zeros = "valid" if mirror else "same"  # what the convolution pads by itself, none or as many
 
     def build(self, input_shape):
         channels, k = input_shape[-1], self.kernel_size
@@ -36,20 +39,14 @@ class _EqualizedConv2D(Equalized):
         own = {"filters": self.filters, "kernel_size": self.kernel_size, "padding": self.padding}
         return {**super().get_config(), **own}
 
-    def _bordered(self, x):
-        """The image as a convolution takes it, and how: wider by what the kernel reaches, or left to be padded."""
-        if self.padding == "zeros":
-            return x, "same"
-        return mirrored(x, self.kernel_size // 2), "valid"
-
 
 class EqualizedConv2D(_EqualizedConv2D):
     """Convolution of stride 1, same size. Input [N, H, W, C], output [N, H, W, filters]."""
 
     def call(self, x):
         kernel = self.rounded(self.scaled_kernel())
-        x, padding = self._bordered(x)
-        return self.add_bias(keras.ops.conv(x, kernel, padding=padding, data_format="channels_last"))
+        x = mirrored(x, self._beyond)
+        return self.add_bias(keras.ops.conv(x, kernel, padding=self._zeros, data_format="channels_last"))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters)
@@ -64,9 +61,9 @@ class EqualizedUpConv2D(_EqualizedConv2D):
 
     def call(self, x):
         kernel = self.rounded(spread(self.scaled_kernel()))
-        wider = self.kernel_size // 2 if self.padding == "mirror" else 0
-        x = keras.ops.conv_transpose(mirrored(x, wider), kernel, strides=2, padding="same", data_format="channels_last")
-        return self.add_bias(cropped(x, 2 * wider, 2 * wider))
+        x = mirrored(x, self._beyond)
+        x = keras.ops.conv_transpose(x, kernel, strides=2, padding="same", data_format="channels_last")
+        return self.add_bias(cropped(x, 2 * self._beyond, 2 * self._beyond))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -81,8 +78,8 @@ class EqualizedDownConv2D(_EqualizedConv2D):
 
     def call(self, x):
         kernel = self.rounded(spread(self.scaled_kernel()) * 0.25)
-        x, padding = self._bordered(x)
-        return self.add_bias(keras.ops.conv(x, kernel, strides=2, padding=padding, data_format="channels_last"))
+        x = mirrored(x, self._beyond)
+        return self.add_bias(keras.ops.conv(x, kernel, strides=2, padding=self._zeros, data_format="channels_last"))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

@@ -8,14 +8,7 @@ import tensorflow as tf
 
 from progan_tf.augmentation import symmetry
 from progan_tf.config import ExtensionConfig, NetworkConfig
-from progan_tf.extension.context_generator import (
-    LEAST_SPREAD,
-    ContextGenerator,
-    all_known,
-    coarser,
-    noise_size,
-    statistics,
-)
+from progan_tf.extension.context_generator import ContextGenerator, all_known, coarser, noise_size
 from progan_tf.extension.critics import Critics
 from progan_tf.extension.fill import fill
 from tests.extension.test_distance import masks
@@ -73,17 +66,6 @@ def test_brighter_and_stronger_context_gives_the_same_brighter_and_stronger(fadi
     offset = np.float32([0.3, -0.2, 0.1])
     expected = 3 * run(model, [40 * images, known, *made], 0.4) + offset
     np.testing.assert_allclose(run(model, [120 * images + offset, known, *made], 0.4), expected, rtol=1e-3, atol=0.02)
-
-
-def test_statistics_are_those_of_known_pixels():
-    images, known, *_ = inputs(16)
-    mean, spread = statistics(images, known)
-    for image, mask, middle, width in zip(images, known[..., 0] > 0, mean, spread, strict=True):
-        pixels = image[mask]
-        expected = pixels.mean(axis=0) if len(pixels) else np.zeros(3)
-        np.testing.assert_allclose(np.squeeze(middle), expected, atol=1e-6)
-        variance = ((pixels - expected) ** 2).mean() if len(pixels) else 1 - LEAST_SPREAD**2
-        np.testing.assert_allclose(np.squeeze(width), np.sqrt(variance + LEAST_SPREAD**2), rtol=1e-5)
 
 
 def test_what_unknown_pixels_hold_does_not_matter():

@@ -88,7 +88,7 @@ def test_mirror_padding_goes_on_with_the_mirror_image(layer_class, size, kernel_
 
 
 def test_a_padding_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="reflect"):
+    with pytest.raises(ValueError, match="'reflect'; must be zeros or mirror"):
         EqualizedConv2D(2, padding="reflect")
 
 
