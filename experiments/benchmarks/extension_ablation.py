@@ -20,6 +20,7 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "Dataset directory to train on
 _REAL = flags.DEFINE_string("real", None, "Held-out scenes or dataset to measure on.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for everything; made if new.", required=True)
 _PRESET = flags.DEFINE_string("preset", "extension_64", "Preset that all variants start from.")
+_PRECISION = flags.DEFINE_string("precision", "float32", "Precision that all variants are trained in.")
 _KIMG = flags.DEFINE_float("kimg", 100.0, "Thousand windows that each variant is trained on.", lower_bound=0.001)
 _NUM = flags.DEFINE_integer("num", 200, "Windows to measure on.", lower_bound=2)
 _SAMPLES = flags.DEFINE_integer("samples", 10, "Images made of each.", lower_bound=2)
@@ -28,7 +29,7 @@ _METRICS = flags.DEFINE_string("metrics", "all", "As of experiments.evaluate_ext
 
 def main() -> None:
     output = Path(_OUTPUT.value)
-    flags_of = (_DATA_DIR, _REAL, _PRESET, _KIMG, _NUM, _SAMPLES, _METRICS)
+    flags_of = (_DATA_DIR, _REAL, _PRESET, _PRECISION, _KIMG, _NUM, _SAMPLES, _METRICS)
     common = ablation.Common(**{flag.name: flag.value for flag in flags_of})
     planned = ablation.variants(presets.preset(common.preset))
     with Progress("ablation", len(planned) + 2, "variants") as progress:

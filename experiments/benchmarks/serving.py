@@ -3,7 +3,7 @@
   python -m experiments.benchmarks.serving --model=model --seconds=300 --output=serving.json
 
 - bare: images a second of the model's own signature, at the best of several batch sizes, before and after the rest, and
-  how even its calls are, which tells how even the machine is;
+  how evenly it makes single images, which tells how even the machine is;
 - full: --clients clients, each of which asks for an image as soon as it has the one before: images a second, errors,
   and the server's memory all along;
 - 70 %: the same clients at a steady pace that makes 70 % of that rate: how long an image takes, the median and the
@@ -39,7 +39,7 @@ _OUTPUT = flags.DEFINE_string("output", "", "JSON file for all figures; empty: n
 
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _SHARE = 0.7
-_EVEN_SECONDS = 30.0  # sixty calls of half a second, of which the p99 is about the slowest, or many shorter ones
+_EVEN_SECONDS = 30.0  # of single images, which take milliseconds: thousands of calls
 _PATH = "/v1/models/model:predict"
 
 
@@ -63,9 +63,9 @@ def main() -> None:
         share = load_clients.paced(port, _PATH, body(labelled), _CLIENTS.value, _SECONDS.value, _SHARE * rate)
         print(f"{_SHARE:.0%}      {load_figures.told(share)}", flush=True)
         busy = others.cores()
-    calls = bare.calls(best, _EVEN_SECONDS)
-    after, (call, slow_call) = load_figures.rate(best, calls), load_figures.quantiles(calls)
-    print(f"bare     {after:,.1f} images/s at {best} again, p99 {slow_call / call:.1f} x p50 of its calls")
+    after = load_figures.rate(best, bare.calls(best))
+    call, slow_call = load_figures.quantiles(bare.calls(1, _EVEN_SECONDS))
+    print(f"bare     {after:,.1f} images/s at {best} again; p99 {slow_call / call:.1f} x p50 of single images")
     if busy is not None:
         print(f"others   kept {busy:.2f} cores busy")
 
@@ -76,7 +76,7 @@ def main() -> None:
         "signature": _SIGNATURE.value,
         "bare_images_per_second": {**rates, "again": after},
         "best_batch": best,
-        "p99_of_p50_of_bare_calls": slow_call / call,
+        "p99_of_p50_of_bare_images": slow_call / call,
         "requests": len(full) + len(share),
         "errors": load_figures.errors(full) + load_figures.errors(share),
         "images_per_second": rate,

@@ -34,6 +34,7 @@ class Common:
     data_dir: str
     real: str
     preset: str
+    precision: str
     kimg: float
     num: int
     samples: int
@@ -43,7 +44,7 @@ class Common:
         """How a variant's configuration differs from the preset, whose lengths are brought to `kimg` in proportion."""
         preset = presets.preset(self.preset)
         shorter = presets.shortened(preset, self.kimg / preset.schedule.total_kimg)
-        training = dataclasses.replace(shorter.training, seed=variant.seed)
+        training = dataclasses.replace(shorter.training, seed=variant.seed, precision=self.precision)
         return configs.settings(preset, dataclasses.replace(shorter, training=training, extension=variant.extension))
 
 

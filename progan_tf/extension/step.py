@@ -141,7 +141,9 @@ class ExtensionStep(TrainStep):
 
     def given(self, reals: tf.Tensor, drawn: Noise, alpha: tf.Tensor) -> Given:
         """What is to be continued: reals under masks, and what the generator made of some of them, moved on."""
-        known = masks.draw(drawn.masks, self._size)
+        # One kind of mask a group, so that its standard deviation shows whether windows made of nothing are all alike.
+        kinds = tf.tile(drawn.masks[: self._one_a_group, :1], [self._microbatch // self._one_a_group, 1])
+        known = masks.draw(tf.concat([kinds, drawn.masks[:, 1:]], axis=1), self._size)
         truth = tf.ones(reals.shape[0])
         if not self._rolls_out:
             return Given(reals, known, truth)

@@ -13,7 +13,9 @@ from progan_tf import presets
 from progan_tf.errors import InputError, Stopped
 
 PRESET = presets.preset("extension_64")
-COMMON = ablation.Common("data", "scene", "extension_64", kimg=80.0, num=20, samples=3, metrics="all")
+COMMON = ablation.Common(
+    "data", "scene", "extension_64", precision="mixed_bfloat16", kimg=80.0, num=20, samples=3, metrics="all"
+)
 
 
 class Commands:
@@ -64,6 +66,7 @@ def test_the_settings_make_what_training_would_take():
     assert made.schedule.total_kimg == 80
     assert made.schedule.stable_kimg[4] == pytest.approx(PRESET.schedule.stable_kimg[4] * shorter, abs=1e-3)
     assert made.extension.attention == "off" and made.training.seed == 3
+    assert made.training.precision == "mixed_bfloat16"
     assert made.extension.gamma == PRESET.extension.gamma and made.network == PRESET.network
 
 

@@ -124,6 +124,20 @@ def test_roll_outs_continue_what_the_generator_made():
     assert (make(changed(rollouts=False))[1].given(reals, drawn, tf.constant(1.0)).truth.numpy() == 1).all()
 
 
+def test_masks_of_a_group_are_of_one_kind():
+    """That of its first image, each placed and turned on its own; the last image of a group is a roll-out's."""
+    _, step = make()
+    drawn = step.draw(tf.constant(0, tf.int64))
+    kinds = tf.constant([[0.95], [0.1], *[[0.7]] * 6])  # nothing known; three quadrants
+    turns = tf.range(BATCH, dtype=tf.float32)[:, tf.newaxis] / 8
+    drawn = drawn._replace(masks=tf.concat([kinds, drawn.masks[:, 1:-1], turns], axis=1))
+    reals = step.reals(tf.constant(IMAGES), drawn.symmetries, tf.constant(1.0))
+    known = step.given(reals, drawn, tf.constant(1.0)).known.numpy()
+    assert not known[[0, 2, 4]].any()
+    np.testing.assert_allclose(known[[1, 3, 5]].mean(axis=(1, 2, 3)), 0.75)
+    assert len(np.unique(known[[1, 3, 5]], axis=0)) > 1
+
+
 def test_critics_have_no_gradient_where_real_and_made_windows_are_alike():
     """At known pixels; but at all of a window whose known half the generator made, in which a critic is not free."""
     _, step = make()
