@@ -167,7 +167,7 @@ def _scene(folder: Path) -> None:
     rounds = _compare(
         {
             "bare windowed read": lambda: (_timed(bare), 0.0),
-            "cutting alone, 1 process": lambda: (_timed(lambda: _cut(dense, folder / "cut")), 0.0),
+            "cutting alone, 1 process": lambda: (_cut(dense, folder / "cut"), 0.0),
             "data_prep.convert, 1 process": lambda: _convert(dense, folder / "s1", "--workers=1", *_AS_IT_IS),
             "data_prep.convert, 2 processes": lambda: _convert(dense, folder / "s2", "--workers=2", *_AS_IT_IS),
         }
@@ -267,12 +267,14 @@ def _profile(side: int, bands: int) -> dict:
     }
 
 
-def _cut(scene: Path, output: Path) -> None:
-    """What the converter does before anything is written as a record."""
+def _cut(scene: Path, output: Path) -> float:
+    """Seconds of what the converter does before anything is written as a record."""
     from data_prep import cutting, work_folder
     from data_prep.job import Job
     from data_prep.sources import open_source
 
+    subprocess.run(["rm", "-rf", str(output)], check=True)  # to write over 200 MB costs more than to write them
+    begin = time.perf_counter()
     job = Job(input=str(scene), output=str(output), dtype="uint16")
     source = open_source(job)
     survey = source.survey(scene.name)
@@ -282,6 +284,7 @@ def _cut(scene: Path, output: Path) -> None:
     rules = cutting.Rules("uint16", None, 1.0, 0.0, hash_looks=False)
     for part in cutting.parts([survey], _RESOLUTION**2 * 6):
         cutting.cut(part, source, form, rules, job.output)
+    return time.perf_counter() - begin
 
 
 def _convert(source: Path, output: Path, *options: str) -> tuple[float, float]:
