@@ -98,7 +98,7 @@ def main() -> None:
     setting = measures.Setting(
         windows=np.asarray(windows),
         known=masks.masks(kinds, count, model.resolution),
-        tile=model.tile or model.resolution // 2,
+        tile=model.tile,
         samples=_SAMPLES.value,
         seed=_SEED.value,
         metrics=metrics,

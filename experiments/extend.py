@@ -17,6 +17,7 @@ import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -30,10 +31,10 @@ from progan_tf.errors import InputError
 from progan_tf.export import description as descriptions
 from progan_tf.export import versions
 from progan_tf.export.description import Description
-from progan_tf.extension import cells as cells_of
-from progan_tf.extension import extender, rollout, rollout_plan
-from progan_tf.extension.canvas import Canvas, open_canvas
-from progan_tf.extension.rollout_plan import Cell
+from progan_tf.export.scene_extender import BATCH, SceneExtender
+from progan_tf.extension import canvas as canvases
+from progan_tf.extension import extender, rollout_plan
+from progan_tf.extension.canvas import Canvas
 from progan_tf.training import lock
 
 _MODEL = flags.DEFINE_string(
@@ -68,8 +69,6 @@ _VARIANTS = flags.DEFINE_integer(
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of what is generated.", lower_bound=0, upper_bound=2**62)
 _OUTLINE = flags.DEFINE_bool("outline", False, "Also OUTPUT_outline.png, with a line where the real pixels end.")
-
-_BATCH = 4  # windows computed at once; the last bits of pixels may depend on it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,11 +109,12 @@ def main() -> None:
     _check(work)
     outputs = _outputs(output)
     loaded = models.load(folder)
-    extend = work.values.extender(extender.of(loaded, _BATCH))
+    scenes = SceneExtender(model, work.values.extender(extender.of(loaded, BATCH)))
     for variant, path in enumerate(outputs):
-        with disk.explained(str(path)), _canvas(path, work, folder, variant) as (canvas, steps):
-            _fill(canvas, steps, extend, model, variant)
-            _write(path, canvas, work)
+        with disk.explained(str(path)), _held(_unfinished(path), path):
+            _make(path, work, scenes, _settings(work, folder, variant), variant)
+    for path in outputs:  # until all are there, those that are done are known by theirs
+        shutil.rmtree(_unfinished(path))
 
 
 def _work(model: Description) -> Work:
@@ -123,17 +123,13 @@ def _work(model: Description) -> Work:
     values = scene_values.values_of(scene, f"input {_INPUT.value}", model)
     sides = {side: flag.value for side, flag in _SIDES.items()}
     extent = (scene.height, scene.width) if scene else None
-    size, corner = scene_extent.resolve(extent, sides, _SIZE.value, _tile(model))
+    size, corner = scene_extent.resolve(extent, sides, _SIZE.value, model.tile)
     holes = None
     if _HOLES.value:
         if scene is None:
             raise InputError(f"--holes={_HOLES.value} needs an image that they are in; give --input")
         holes = scene_input.read_mask(Path(_HOLES.value), scene.height, scene.width)
     return Work(model, scene, holes, values, size, corner)
-
-
-def _tile(model: Description) -> int:
-    return model.tile or model.resolution // 2
 
 
 def _output() -> Path:
@@ -176,7 +172,7 @@ def _beside(path: Path, name: str) -> Path:
 
 def _check(work: Work) -> None:
     """Raises InputError where nothing is to be done, or the scene has pixels without data that nobody spoke of."""
-    rollout_plan.check_blend(_BLEND.value, work.model.resolution, _tile(work.model))
+    rollout_plan.check_blend(_BLEND.value, work.model.resolution, work.model.tile)
     if work.scene is None:
         return
     missing = sum(int((~valid).sum()) for _, _, valid in work.scene.blocks())
@@ -193,20 +189,14 @@ def _check(work: Work) -> None:
         )
 
 
+def _unfinished(path: Path) -> Path:
+    """The folder that an output is made in."""
+    return path.with_name(path.name + ".work")
+
+
 @contextlib.contextmanager
-def _canvas(path: Path, work: Work, folder: Path, variant: int) -> Iterator[tuple[Canvas, list[list[Cell]]]]:
-    """The canvas of an output and how it is filled; its work folder is removed once the block ends without an error."""
-    settings = {
-        "model": _digest(folder / "saved_model.pb", *sorted((folder / "variables").glob("*"))),
-        "input": _digest(*(Path(name) for name in (_INPUT.value, _HOLES.value) if name)),
-        "scene": work.box,
-        "tile": _tile(work.model),
-        "order": _ORDER.value,
-        "blend": _BLEND.value,
-        "seed": _SEED.value,
-        "variant": variant,
-    }
-    unfinished = path.with_name(path.name + ".work")
+def _held(unfinished: Path, path: Path) -> Iterator[None]:
+    """Keeps others from an output that is being made."""
     unfinished.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
         try:
@@ -215,10 +205,21 @@ def _canvas(path: Path, work: Work, folder: Path, variant: int) -> Iterator[tupl
             raise InputError(
                 f"{path} is being made by another process; wait for it, or choose another output"
             ) from error
-        canvas = open_canvas(unfinished, settings, (*work.size, work.model.channels), work.values.dtype, work.place)
-        cells = cells_of.survey(canvas.provenance, work.box, _tile(work.model))
-        yield canvas, rollout_plan.make(cells, work.model.resolution, _ORDER.value, _BLEND.value, _BATCH)
-        shutil.rmtree(unfinished)
+        yield
+
+
+def _settings(work: Work, folder: Path, variant: int) -> dict[str, Any]:
+    """All that the pixels of a variant depend on."""
+    return {
+        "model": _digest(folder / "saved_model.pb", *sorted((folder / "variables").glob("*"))),
+        "input": _digest(*(Path(name) for name in (_INPUT.value, _HOLES.value) if name)),
+        "scene": work.box,
+        "tile": work.model.tile,
+        "order": _ORDER.value,
+        "blend": _BLEND.value,
+        "seed": _SEED.value,
+        "variant": variant,
+    }
 
 
 def _digest(*paths: Path) -> str:
@@ -226,11 +227,20 @@ def _digest(*paths: Path) -> str:
     return hashlib.sha256("".join(files.checksum(str(path)) for path in paths).encode()).hexdigest()[:16]
 
 
-def _fill(canvas: Canvas, steps: list[list[Cell]], extend: extender.Extend, model: Description, variant: int) -> None:
+def _make(path: Path, work: Work, scenes: SceneExtender, settings: dict[str, Any], variant: int) -> None:
+    """Fills the canvas of an output, from where it was left, and writes it."""
+    unfinished, shape, dtype = _unfinished(path), (*work.size, work.model.channels), work.values.dtype
+    if canvases.is_closed(unfinished, settings, shape, dtype) and path.exists():
+        print(f"scene    {path}: made before")
+        return
+    canvas = canvases.open_canvas(unfinished, settings, shape, dtype, work.place)
+    steps = scenes.steps(canvas, work.box, _ORDER.value, _BLEND.value)
     with Progress("extending", sum(map(len, steps)), "cells") as progress:
         progress.advance(sum(map(len, steps[: canvas.done])))
-        for filled in rollout.roll_out(canvas, steps, extend, model.resolution, _SEED.value, variant, _BLEND.value):
+        for filled in scenes.fill(canvas, steps, _SEED.value, variant, _BLEND.value):
             progress.advance(filled)
+    _write(path, canvas, work)
+    canvases.close(unfinished)
 
 
 def _write(path: Path, canvas: Canvas, work: Work) -> None:

@@ -251,8 +251,8 @@ class ExtensionConfig:
 
     def __post_init__(self):
         _require_one_of(("off", "plain", "gated"), "extension.attention", self.attention)
-        powers = self.attention_resolution >= 8 and self.attention_resolution & (self.attention_resolution - 1) == 0
-        _require(powers, "extension.attention_resolution", self.attention_resolution, "a power of two from 8 on")
+        name, attends = "extension.attention_resolution", self.attention_resolution
+        _require(attends in (8, 16, 32, 64), name, attends, "8, 16, 32 or 64, as memory grows with its fourth power")
         _require(self.tile >= 0, "extension.tile", self.tile, "0 or more")
         _require(0 < self.gamma <= 1, "extension.gamma", self.gamma, "over 0 and at most 1")
         _require(self.seam_crops >= 1, "extension.seam_crops", self.seam_crops, "1 or more")

@@ -3,8 +3,8 @@
   python -m experiments.benchmarks.extension_ablation --data_dir=data/windows --real=held_out.tif --output=ablation
 
 Every variant is trained for --kimg, exported, and measured on the same windows; the two best are trained once more with
-another seed. OUTPUT/VARIANT holds run, model and evaluation, OUTPUT/table.md and OUTPUT/table.json all of them. What is
-done is not done again, and what was stopped goes on, when the same command is started again.
+another seed. OUTPUT/VARIANT-seed-N holds run, model and evaluation of one, OUTPUT/table.md and table.json all of them.
+What is done is not done again, and what was stopped goes on, when the same command is started again.
 """
 
 from pathlib import Path

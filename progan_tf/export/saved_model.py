@@ -224,5 +224,11 @@ def _describe(
         licence=_LICENCE,
         physical_values=descriptions.physical_values(data["scaling"], data["dtype"]),
         task=config.training.task,
-        tile=(config.extension.tile or network.resolution // 2) if config.training.task == "extension" else 0,
+        tile=_tile(config, size) if config.training.task == "extension" else 0,
     )
+
+
+def _tile(config: Config, size: int) -> int:
+    """The step of a roll-out whose window is of `size`: the same share of it as of the grown one, a pixel at least."""
+    grown = config.network.resolution
+    return max(1, (config.extension.tile or grown // 2) * size // grown)

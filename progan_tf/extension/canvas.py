@@ -17,7 +17,7 @@ from progan_tf.atomic import replacing
 from progan_tf.errors import InputError
 from progan_tf.extension.cells import REAL
 
-_SETTINGS, _CHANGE = "settings.json", "change.npz"
+_SETTINGS, _CHANGE, _PIXELS = "settings.json", "change.npz", "pixels.raw"
 ROWS = 256  # handed out at once
 
 
@@ -26,7 +26,7 @@ class Canvas:
 
     def __init__(self, folder: Path, shape: tuple[int, int, int], dtype: str):
         self._folder = folder
-        self.pixels = np.memmap(folder / "pixels.raw", dtype, "r+", shape=shape)
+        self.pixels = np.memmap(folder / _PIXELS, dtype, "r+", shape=shape)
         self.provenance = np.memmap(folder / "provenance.raw", np.uint8, "r+", shape=shape[:2])
         self._done = np.memmap(folder / "done.raw", np.int64, "r+", shape=(1,))
 
@@ -111,16 +111,16 @@ def open_canvas(
         InputError: the folder was begun with other settings.
         OSError: the disk is full or cannot be written to; what was there stays.
     """
-    shape = tuple(shape)
-    settings = json.loads(json.dumps(settings | {"shape": shape, "dtype": dtype}))
+    shape, settings = tuple(shape), _settings(settings, shape, dtype)
     if (folder / _SETTINGS).exists():
         _check(folder, settings)
+    if (folder / _SETTINGS).exists() and (folder / _PIXELS).exists():
         canvas = Canvas(folder, shape, dtype)
         canvas.finish_change()
         return canvas
     folder.mkdir(parents=True, exist_ok=True)
     pixels = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    for name, size in (("pixels.raw", pixels), ("provenance.raw", shape[0] * shape[1]), ("done.raw", 8)):
+    for name, size in ((_PIXELS, pixels), ("provenance.raw", shape[0] * shape[1]), ("done.raw", 8)):
         with (folder / name).open("wb") as file:
             try:
                 os.posix_fallocate(file.fileno(), 0, size)  # a disk that is full says so now, and not by a signal
@@ -132,6 +132,25 @@ def open_canvas(
     with replacing(folder / _SETTINGS) as partial:
         partial.write_text(json.dumps(settings))
     return canvas
+
+
+def close(folder: Path) -> None:
+    """Leaves of a canvas that was filled and written the settings alone, by which `is_closed` knows it."""
+    for name in (_PIXELS, "provenance.raw", "done.raw", _CHANGE):
+        (folder / name).unlink(missing_ok=True)
+
+
+def is_closed(folder: Path, settings: dict[str, Any], shape: Sequence[int], dtype: str) -> bool:
+    """Whether the canvas of these settings was closed. Raises InputError where the folder is of others."""
+    if not (folder / _SETTINGS).exists():
+        return False
+    _check(folder, _settings(settings, shape, dtype))
+    return not (folder / _PIXELS).exists()
+
+
+def _settings(settings: dict[str, Any], shape: Sequence[int], dtype: str) -> dict[str, Any]:
+    """As they are read back from JSON."""
+    return json.loads(json.dumps(settings | {"shape": shape, "dtype": dtype}))
 
 
 def _check(folder: Path, settings: dict[str, Any]) -> None:

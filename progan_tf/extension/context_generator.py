@@ -147,6 +147,23 @@ class ContextGenerator(GrowingNetwork):
         1; latents [N, latent_size]; noise [N, noise_size(level)]; alpha []. Output: images [N, S, S, channels], known
         pixels as they came.
         """
+        inputs, whole, _ = self._graph(level, fading, batch_size)
+        return keras.Model(inputs, whole, name=f"{self.name}_{2**level}{'_fading' * fading}")
+
+    def offsets_at(self, level: int, fading: bool = False, batch_size: int | None = None) -> keras.Model:
+        """From the inputs of `model_at` to where attention copied from, int32 [N, h, w, 2] (`ContextualAttention`).
+
+        Rows and columns from each place to the one whose features it took most of. Only where `attends` says so.
+        """
+        inputs, _, offsets = self._graph(level, fading, batch_size)
+        return keras.Model(inputs, offsets, name=f"{self.name}_offsets_{2**level}{'_fading' * fading}")
+
+    def attends(self, level: int) -> bool:
+        """Whether the generator grown to `level` has attention."""
+        return 0 < self.attention_level <= level
+
+    def _graph(self, level: int, fading: bool, batch_size: int | None):
+        """The inputs, the windows made of them, and attention's offsets, None where there is none."""
         size, config = 2**level, self.config
 
         def given(shape: tuple[int, ...], name: str):
@@ -160,14 +177,13 @@ class ContextGenerator(GrowingNetwork):
         if fading:
             contexts[level - 1] = self.context(*coarser(images, known))
         read = self._read(contexts, level, fading, alpha)
-        before, x = self._make(contexts[level].known, read, latents, noise, level)
+        before, x, offsets = self._make(contexts[level].known, read, latents, noise, level)
         made = contexts[level].add(self.to_rgb[level](x))
         if fading:
             coarse = contexts[level - 1].add(self.to_rgb[level - 1](before))
             made = blend(upscale(coarse), made, alpha)
         inputs = [images, known, latents, noise, alpha]
-        whole = ops.where(known > 0, images, made)
-        return keras.Model(inputs, whole, name=f"{self.name}_{size}{'_fading' * fading}")
+        return inputs, ops.where(known > 0, images, made), offsets
 
     def _read(self, contexts: dict[int, Context], level: int, fading: bool, alpha) -> dict[int, object]:
         """The encoder's features [N, S, S, _] of every level up to `level`."""
@@ -182,11 +198,11 @@ class ContextGenerator(GrowingNetwork):
         return read
 
     def _make(self, known, read: dict[int, object], latents, noise, level: int):
-        """The generator's features at the level before `level` and at `level`."""
+        """The generator's features at the level before `level` and at `level`, and attention's offsets, if any."""
         known_at = {level: known}
         for current in range(level, 2, -1):
             known_at[current - 1] = all_known(known_at[current])
-        used, before, x = 0, None, None
+        used, before, x, offsets = 0, None, None, None
         for current in range(2, level + 1):
             before = x
             x = self.dense(self.latent_norm(latents)) if current == 2 else self.up[current](x)
@@ -197,18 +213,18 @@ class ContextGenerator(GrowingNetwork):
             x = self.noise[current](x, cells * (1 - known_at[current]))
             x = self.pixel_norm(leaky_relu(self.conv[current](x)))
             if current == self.attention_level:
-                x = self._copy(x, known_at[current])
-        return before, x
+                x, offsets = self._copy(x, known_at[current])
+        return before, x, offsets
 
     def _copy(self, x, known):
-        """Features with those added that attention found in known parts of the window."""
-        found, _ = self.attend(x, known)
+        """Features with those added that attention found in known parts of the window, and where that was."""
+        found, offsets = self.attend(x, known)
         both = ops.concatenate([x, found], axis=-1)
         copied = self.copied(both)
         if self.extension.attention == "gated":
             away = ops.cast(ops.minimum(distance(known) / known.shape[1], 1.0), x.dtype)
             copied = copied * ops.sigmoid(self.gate(ops.concatenate([both, away], axis=-1)))
-        return x + copied
+        return x + copied, offsets
 
 
 def coarser(images, known):

@@ -1,4 +1,4 @@
-"""Which part of a window is known, drawn anew for every image of every step."""
+"""Which part of a window is known, drawn anew in every step."""
 
 from typing import NamedTuple
 

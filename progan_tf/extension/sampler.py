@@ -10,7 +10,9 @@ from progan_tf.data import pipeline
 from progan_tf.data.pipeline import Dataset
 from progan_tf.extension import masks
 from progan_tf.extension.context_generator import noise_size
+from progan_tf.schedule import Phase
 from progan_tf.training.sampler import Sampler
+from progan_tf.training.state import Networks
 
 _CONTEXTS = 256  # windows that are continued, at most
 
@@ -38,6 +40,12 @@ class ExtensionSampler(Sampler):
         """Pixels [N, W, W, C] of the windows that rows of latents are given, and what is known of them [N, W, W, 1]."""
         keys = _keys(latents)
         return self._of(keys), _known(keys, self._config.resolution)
+
+    def offsets(self, networks: Networks, phase: Phase, latents: tf.Tensor) -> np.ndarray | None:
+        """Where attention copied from in what is made of latents, int [N, h, w, 2]; None where there is none yet."""
+        if not networks.averaged.attends(phase.level):
+            return None
+        return self.compute("offsets", networks.averaged.offsets_at, phase, latents, tf.zeros([len(latents), 0]))
 
     def _of(self, keys: list[int]) -> np.ndarray:
         if self._windows is None:

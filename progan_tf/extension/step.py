@@ -101,7 +101,8 @@ class ExtensionStep(TrainStep):
         group = min(config.network.stddev_group, self._microbatch)
         # These come first or last in every microbatch and replica: see `steps.shares`.
         self._one_a_group = self._microbatch // group
-        self._rolls_out = config.extension.rollouts and level == config.network.final_level and not fading
+        grown = level == config.network.final_level and not fading
+        self._rolls_out = config.extension.rollouts and grown and group > 1  # the others of a group have a truth
         self._seams = networks.discriminator.judges_seams(level) and config.extension.seam_weight > 0
         if self._seams:
             count = self._microbatch * config.extension.seam_crops

@@ -167,6 +167,29 @@ def test_killed_and_stopped_on_the_way_it_ends_with_the_same_bytes(model, tmp_pa
         np.testing.assert_array_equal(first.read(), second.read())
 
 
+def test_variants_that_are_done_are_not_made_again(model, tmp_path):
+    picture(tmp_path / "town.png")
+    options = {"model": model, "input": tmp_path / "town.png", "size": "160x170", "order": "raster", "variants": 2}
+    assert run(**options, output=tmp_path / "whole.png").returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == []
+    process = subprocess.Popen(command(**options, output=tmp_path / "part.png"), cwd=PROJECT)
+    while steps(tmp_path / "part_2.png.work") < 60:
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    before = (tmp_path / "part_1.png").stat()
+    refused = run(**options, output=tmp_path / "part.png", seed=9)
+    assert refused.returncode == 2 and "with seed 0, now it is 9" in refused.stderr
+    done = run(**options, output=tmp_path / "part.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "part_1.png: made before" in done.stdout and "part_2.png: 160 x 170" in done.stdout
+    assert (tmp_path / "part_1.png").stat() == before
+    assert not list(tmp_path.glob("*.work"))
+    for number in (1, 2):
+        assert (tmp_path / f"part_{number}.png").read_bytes() == (tmp_path / f"whole_{number}.png").read_bytes()
+
+
 def steps(work: Path) -> int:
     """How many steps of a work folder are done."""
     with contextlib.suppress(OSError, ValueError):

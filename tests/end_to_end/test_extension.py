@@ -103,6 +103,10 @@ def test_a_run_leaves_grids_what_is_known_of_them_and_all_figures(trained):
     here = (known != 127).any(axis=-1)
     assert 0.2 < here.mean() < 0.9
     np.testing.assert_array_equal(last[here], known[here])
+    copied = np.asarray(Image.open(samples / "copied.png"))
+    assert copied.shape == known.shape
+    places = copied.reshape(16, 4, 32, 4, 3)  # attention looks at 8 x 8 places of 32 x 32 pixels
+    assert (places == places[:, :1, :, :1]).all() and len(np.unique(places[:, 0, :, 0].reshape(-1, 3), axis=0)) > 8
     line = runs.timeless(trained / "run")[-1]
     for figure in ("reconstruction", "diversity", "seam_real_score", "seam_fake_score", "d_loss", "g_loss"):
         assert np.isfinite(line[figure])

@@ -38,6 +38,21 @@ def test_images_are_read_and_transparent_pixels_hold_no_data(tmp_path, mode, ban
     np.testing.assert_array_equal(valid, pixels[..., -1] > 0 if mode.endswith("A") else True)
 
 
+def test_a_jpeg_is_what_its_decoder_says(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (33, 50, 3), np.uint8)).save(tmp_path / "town.jpg")
+    scene = scene_input.open_scene(tmp_path / "town.jpg")
+    values, valid = read(scene)
+    np.testing.assert_array_equal(values, np.asarray(Image.open(tmp_path / "town.jpg")))
+    assert valid.all() and (scene.height, scene.width, scene.bands) == (33, 50, 3)
+
+
+def test_a_picture_too_large_for_its_decoder_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    Image.new("RGB", (30, 30)).save(tmp_path / "large.png")
+    with pytest.raises(InputError, match=r"too large for its format .* give it as GeoTIFF"):
+        scene_input.open_scene(tmp_path / "large.png")
+
+
 def test_grey_of_sixteen_bits(tmp_path):
     pixels = np.arange(300, 363, dtype=np.uint16).reshape(9, 7)
     Image.fromarray(pixels).save(tmp_path / "image.png")

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
+from progan_tf.augmentation import symmetry
 from progan_tf.extension.discount import discount, mean_over
 from progan_tf.extension.distance import distance
 
@@ -37,7 +38,7 @@ def test_distance_where_nothing_is_known_is_more_than_any_other():
     assert distance(known).numpy().min() > np.hypot(7, 7)
 
 
-@pytest.mark.parametrize("size", [4, 8, 16, 32])
+@pytest.mark.parametrize("size", [4, 8, 16, 32, 64])
 def test_discount_is_the_power_of_the_distance_found_by_searching(size):
     gamma, known = 0.9, masks(size)
     found = discount(tf.constant(known), gamma).numpy()
@@ -55,6 +56,13 @@ def test_discount_of_a_window_of_which_nothing_is_known_is_zero():
     assert weights[0].max() == 1
     assert weights[1].max() == 0
     assert mean_over(tf.ones([2, 8, 8, 3]), tf.constant(weights)).numpy()[1] == 0
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_a_turned_mask_has_the_turned_discount(turn):
+    known, turns = tf.constant(masks(16)), tf.fill([6], turn)
+    turned = discount(symmetry.transform(known, turns), 0.9)
+    np.testing.assert_allclose(turned, symmetry.transform(discount(known, 0.9), turns), rtol=1e-6)
 
 
 def test_gamma_of_one_is_no_discount():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from progan_tf.augmentation import symmetry
 from progan_tf.extension import masks
 
 
@@ -46,6 +47,16 @@ def test_every_form_has_its_share_and_every_orientation():
     edges = np.stack([halves[:, :, 0], halves[:, :, -1], halves[:, 0], halves[:, -1]]).all(axis=-1)
     sides = {tuple(side) for side in edges.T.tolist() if sum(side) == 1}  # a gap at the border has three
     assert len(sides) == 4
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_the_last_number_turns_the_mask(turn):
+    uniform = np.random.default_rng(1).random((200, masks.DRAWS), np.float32)
+    uniform[:, -1] = 0
+    plain = masks.draw(tf.constant(uniform), 16)
+    uniform[:, -1] = (turn + 0.5) / 8
+    turned = masks.draw(tf.constant(uniform), 16)
+    np.testing.assert_array_equal(turned, symmetry.transform(plain, tf.fill([200], turn)))
 
 
 def test_the_shares_are_of_one():

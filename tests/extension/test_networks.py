@@ -124,6 +124,22 @@ def test_different_masks_in_one_batch_are_as_one_by_one():
         np.testing.assert_allclose(alone[0], together[row], atol=1e-4)
 
 
+def test_offsets_lead_from_every_place_to_one_that_is_known():
+    networks = generator()
+    assert networks.attends(4) and networks.attends(5) and not networks.attends(3)
+    assert not generator("off").attends(5)
+    images, known, *made = inputs(32)
+    offsets = run(networks.offsets_at(5), [images, known, *made])
+    assert offsets.shape == (6, 8, 8, 2)  # of 16 x 16 places, two by two
+    places = np.stack(np.meshgrid(range(8), range(8), indexing="ij"), axis=-1) + offsets
+    whole = all_known(all_known(tf.constant(known))).numpy()[..., 0]
+    usable = [number for number in range(6) if (offsets[number] != 0).any()]
+    assert len(usable) >= 4  # scattered pixels leave no whole patch to copy from
+    for number in usable:
+        rows, columns = places[number].reshape(-1, 2).T
+        assert whole[number][rows, columns].all()
+
+
 def test_nothing_known_is_an_image_from_nothing():
     model = generator().model_at(5)
     images, _, latents, noise = inputs(32, 2)

@@ -105,6 +105,21 @@ def test_weights_of_zero_leave_their_losses_out():
     np.testing.assert_allclose(g.reconstruction, wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("level", [3, 4, 5])
+def test_the_discount_of_a_level_is_that_of_the_grown_window(level):
+    """A pixel of a level half as large lies twice as far from what is known, counted in grown pixels."""
+    _, step = make(changed(rollouts=False), level)
+    drawn, alpha = step.draw(tf.constant(0, tf.int64)), tf.constant(1.0)
+    reals = step.reals(tf.constant(of(level)), drawn.symmetries, alpha)
+    _, g = step.g_gradients(reals, tf.zeros([BATCH, 0]), drawn, alpha, tf.constant(0.0), tf.constant(1.0))
+    given = step.given(reals, drawn, alpha)
+    fakes = step.generator([given.images, given.known, *drawn.g, alpha])
+    gamma = {5: 0.9, 4: 0.9**2, 3: 0.9**4}[level]
+    wanted = mean_over(tf.abs(fakes - reals), discount(given.known, gamma))
+    np.testing.assert_allclose(g.reconstruction, wanted, atol=1e-5)
+    assert np.asarray(wanted).any()
+
+
 def test_roll_outs_continue_what_the_generator_made():
     """The last image of every group: its known half is the half that was made of the real one's other half."""
     _, step = make()
@@ -121,6 +136,8 @@ def test_roll_outs_continue_what_the_generator_made():
     np.testing.assert_array_equal(given.images[6:, :, :16], made[:, :, 16:])
     np.testing.assert_array_equal(given.images[:6], reals[:6])
     assert (make(level=5, fading=True)[1].given(reals, drawn, tf.constant(0.5)).truth.numpy() == 1).all()
+    alone = dataclasses.replace(CONFIG, network=dataclasses.replace(CONFIG.network, stddev_group=1))
+    assert (make(alone)[1].given(reals, drawn, tf.constant(1.0)).truth.numpy() == 1).all()  # or none had a truth
     assert (make(changed(rollouts=False))[1].given(reals, drawn, tf.constant(1.0)).truth.numpy() == 1).all()
 
 

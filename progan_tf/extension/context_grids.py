@@ -1,4 +1,4 @@
-"""A picture of what is known of the windows that a run's sample grids continue."""
+"""Pictures beside a run's sample grids: what is known of their windows, and where attention copies from."""
 
 from pathlib import Path
 
@@ -11,11 +11,16 @@ from progan_tf.extension.sampler import ExtensionSampler
 from progan_tf.training.actions.sample_grid import latents_of_grid
 from progan_tf.training.progress import Progress
 from progan_tf.training.state import Networks
+from progan_tf.training.ticks import Tick
 from progan_tf.training.trainer import Action
 
 
-class KnownGrid(Action):
-    """Writes `known.png` once: windows in the places they have in every grid, mid-grey where they are to be made."""
+class ContextGrids(Action):
+    """Writes pictures whose windows have the places that they have in every grid.
+
+    `known.png`, once, is mid-grey where windows are to be made; `copied.png`, anew at every tick, has colours for where
+    attention copied from (`imaging.colour_offsets`).
+    """
 
     def __init__(self, folder: Path, config: Config, dataset: Dataset, sampler: ExtensionSampler):
         self._folder, self._config, self._dataset, self._sampler = folder, config, dataset, sampler
@@ -30,3 +35,9 @@ class KnownGrid(Action):
         pixels = np.where(known > 0, windows, middle).astype(windows.dtype)
         shown = imaging.to_display(pixels, self._dataset.manifest.display_bands)
         imaging.write_png(path, imaging.grid(shown, self._config.training.grid_columns))
+
+    def tick(self, networks: Networks, tick: Tick) -> None:
+        offsets = self._sampler.offsets(networks, tick.phase, latents_of_grid(self._config))
+        if offsets is not None:
+            shown = imaging.enlarge(imaging.colour_offsets(offsets), self._config.network.resolution // len(offsets[0]))
+            imaging.write_png(self._folder / "copied.png", imaging.grid(shown, self._config.training.grid_columns))
