@@ -38,8 +38,9 @@ class SeamFigures:
 class Result:
     """What was measured of a method; None and empty for what was not asked for, or has no meaning for it.
 
-    `errors` and `diversity` are by band of distance, in grey levels. `rings` begins with ring 1; `colour_drift` is from
-    the first to the last, in grey levels, `ring_kid` the KID of each ring against real tiles.
+    `errors` and `diversity` are by band of distance, in grey levels. `rings` begins with ring 1, `ring_seams` with the
+    seam ratio of its join to what is known, then those between rings; `colour_drift` is from the first ring to the
+    last, in grey levels, `ring_kid` the KID of each against real tiles.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Result:
     errors: dict[Band, Error] = dataclasses.field(default_factory=dict)
     diversity: dict[Band, float] = dataclasses.field(default_factory=dict)
     rings: tuple[drift.Ring, ...] = ()
+    ring_seams: tuple[float, ...] = ()
     colour_drift: drift.ColourDrift | None = None
     fid: float | None = None
     kid: float | None = None
@@ -131,6 +133,8 @@ def measure(method: Method, setting: Setting, samples: np.ndarray, strips: np.nd
     if strips is not None:
         tiles = drift.rings(strips, windows.shape[2] - setting.tile, setting.tile)
         found |= _drift(tiles)
+        if "seam" in wanted:
+            found["ring_seams"] = tuple(_ring_seam(strips, ring, setting) for ring in range(len(tiles)))
         if "kid" in wanted:
             found["ring_kid"] = tuple(_ring_kid(ring, setting) for ring in tiles)
     if {"fid", "kid"} & set(wanted):
@@ -167,6 +171,10 @@ def real(setting: Setting, others: np.ndarray) -> Result:
         found["diversity"] = distance.diversity(np.stack([windows, others]), setting.known)
     if "drift" in wanted:
         found["rings"] = (drift.statistics(tiles),)
+        if "seam" in wanted:
+            found["ring_seams"] = (_ring_seam(windows, 0, setting),)
+        if "kid" in wanted:
+            found["ring_kid"] = (_ring_kid(others[:, :, windows.shape[2] - setting.tile :], setting),)
     if {"fid", "kid"} & set(wanted):
         found |= _distributions(setting, others)
     return Result(**found)
@@ -193,6 +201,15 @@ def _distributions(setting: Setting, made: np.ndarray) -> dict[str, float]:
     if "kid" in setting.metrics:
         found["kid"] = kernel_distance(real, generated).value
     return found
+
+
+def _ring_seam(strips: np.ndarray, ring: int, setting: Setting) -> float:
+    """The mean seam ratio where a ring of strips [N, H, W, C] joins what lies before it, a window at a time."""
+    width = setting.windows.shape[2]
+    images = strips[:, :, ring * setting.tile :][:, :, :width]
+    known = np.zeros(images.shape[:3], bool)
+    known[:, :, : width - setting.tile] = True
+    return float(seam.measure(images, known).ratio.mean())
 
 
 def _ring_kid(tiles: np.ndarray, setting: Setting) -> float:

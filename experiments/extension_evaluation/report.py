@@ -28,7 +28,8 @@ Every figure stands beside that of real windows, the first row. Pixels are in gr
 were unknown count. Distances are exact, to the nearest known pixel.
 
 - *Seam ratio*: mean step |dI| across a join over that 16, 32 or 48 pixels away, at the same phase of JPEG blocks, on
-  one sample a window; mean and 95th percentile over joins. 1: the join cannot be seen.
+  one sample a window; mean and 95th percentile over joins. 1: the join cannot be seen. These are joins to real pixels,
+  of 2019 upright and level ones apart; those between generated tiles stand under *Drift by ring*.
 - *Colour step*: between the means of 8 pixels on either side of a join, and in brackets at such places elsewhere.
 - *AUC*: of a small network that looks for the join in windows it has not seen. 0.5: it finds none.
 - *L1*: mean over samples; *best*, that of the best sample of each window.
@@ -42,8 +43,8 @@ def table(real: Result, results: Sequence[Result], metrics: Sequence[str]) -> li
     shown = [number for number, (_, metric) in enumerate(_COLUMNS) if metric in metrics]
     rows = [[result.name, *_cells(result, real)] for result in (real, *results)]
     energy = PUBLISHED_2019["gradient_energy"]
-    upright, level = PUBLISHED_2019["seam_ratio"]
-    old = [_2019, f"{upright:.2f} / {level:.2f}", *[""] * 6, f"{energy[-1] / energy[0]:.0%}", "", "", ""]
+    seams = _pair(PUBLISHED_2019["seam_ratio_of_first_join"])
+    old = [_2019, seams, *[""] * 6, f"{energy[-1] / energy[0]:.0%}", "", "", ""]
     heads = ["method", *(head for head, _ in _COLUMNS)]
     return [[row[0], *(row[1 + number] for number in shown)] for row in (heads, *rows, old)]
 
@@ -92,7 +93,11 @@ def markdown(
         ]
         parts.append(_table_of(_by_band([real, *results], "diversity", "{:.2f}".format)))
     if "drift" in metrics:
-        parts += ["## Drift by ring", "Gradient energy / standard deviation / mean colour, in grey levels."]
+        parts += [
+            "## Drift by ring",
+            "Gradient energy / standard deviation / mean colour, in grey levels; the seam ratio of a ring's join to "
+            "what lies before it; KID x 1,000 against real tiles.",
+        ]
         parts.append(_table_of(_by_ring([real, *results])))
     parts += [f"![{caption}]({file})\n\n{caption}" for file, caption in pictures]
     return "\n\n".join(parts) + "\n"
@@ -143,8 +148,14 @@ def _by_ring(results: Sequence[Result]) -> list[list[str]]:
             f"{ring.gradient_energy:.2f} / {ring.deviation:.1f} / {', '.join(f'{mean:.0f}' for mean in ring.mean)}"
             for ring in result.rings
         ]
+        for number, ratio in enumerate(result.ring_seams):
+            cells[number] += f"; seam {ratio:.2f}"
+        for number, kid in enumerate(result.ring_kid):
+            cells[number] += f"; KID {1000 * kid:.2f}"
         rows.append([result.name, *cells, *[""] * (last - len(cells))])
-    old = [f"{energy:.2f}" for energy in PUBLISHED_2019["gradient_energy"][:last]]
+    seams = [PUBLISHED_2019["seam_ratio_of_first_join"], *[PUBLISHED_2019["seam_ratio"]] * last]
+    energies = PUBLISHED_2019["gradient_energy"][:last]
+    old = [f"{energy:.2f}; seam {_pair(pair)}" for energy, pair in zip(energies, seams, strict=False)]
     rows.append([_2019, *old, *[""] * (last - len(old))])
     return [["ring", *map(str, range(1, last + 1))], *rows]
 
@@ -159,6 +170,11 @@ def _as_json(result: Result) -> dict[str, Any]:
 def _table_of(rows: Sequence[Sequence[str]]) -> str:
     heads, *others = (f"| {' | '.join(row)} |" for row in rows)
     return "\n".join([heads, "|---" * len(rows[0]) + "|", *others])
+
+
+def _pair(ratios: Sequence[float]) -> str:
+    """Of upright and level joins."""
+    return " / ".join(f"{ratio:.2f}" for ratio in ratios)
 
 
 def _or(value: float | None, digits: int = 1) -> str:

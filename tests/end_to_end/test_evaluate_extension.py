@@ -51,7 +51,7 @@ def test_all_of_the_figures_are_there_beside_the_control_and_the_baselines(evalu
     for method in found["methods"].values():
         assert method["seam"]["joins"] == found["real"]["seam"]["joins"] > 10
         assert {"0-2", "2-4", "4-8", "8-16", "0-16", "all"} <= method["errors"].keys()
-        assert len(method["rings"]) == 8 and method["area"] is None
+        assert len(method["rings"]) == len(method["ring_seams"]) == 8 and method["area"] is None
         assert method["errors"]["0-16"]["best_l1"] <= method["errors"]["0-16"]["l1"]
     assert found["published_2019"]["seam_ratio"] == [1.72, 1.65]
 
@@ -60,6 +60,9 @@ def test_what_noise_is_told_about_itself(evaluated):
     output, told = evaluated
     found = json.loads((output / "metrics.json").read_text())
     noise = found["methods"]["model"]
+    # It joins what is real with a line, and what is noise already with none.
+    assert noise["ring_seams"][0] > 1.15 and noise["ring_seams"][1:] == pytest.approx([1] * 7, abs=0.15)
+    assert found["methods"]["mirror"]["ring_seams"][0] == pytest.approx(1, abs=0.3)
     assert noise["seam"]["mean"] > 1.15 and noise["diversity"]["all"] > 5
     # Two normal numbers of deviation 25 are 25 * 2 / sqrt(pi) apart.
     assert noise["diversity"]["all"] == pytest.approx(25 * 2 / np.sqrt(np.pi), rel=0.05)
@@ -76,7 +79,8 @@ def test_the_report_names_everything_and_its_pictures_open(evaluated):
         with Image.open(output / name) as picture:
             assert np.asarray(picture.convert("RGB")).std() > 10
     for text in (page, told):
-        assert "quilting" in text and "2019 roll-out" in text and "1.72 / 1.65" in text
+        assert "quilting" in text and "2019 roll-out" in text and "2.49 / 1.85" in text
+    assert "; seam 1.72 / 1.65" in page
     assert not list(output.glob("*.tmp"))
 
 
@@ -149,6 +153,7 @@ def test_quadrants_are_compared_through_the_network_that_is_given():
     assert not any(known[place].any() for place in setting.quadrants)
     real, truth = measures.real(setting, tiles[12:]), Method("truth", None, random=False)
     perfect = measures.measure(truth, setting, tiles[None, :12], None)
+    assert len(real.ring_kid) == 1 and len(real.rings) == 1
     assert perfect.fid == pytest.approx(0, abs=1e-6 * real.fid) and perfect.kid < real.kid
     method = Method("replicate", replicate, random=False)
     strips = measures.march(replicate, tiles[:12], 32)
