@@ -6,7 +6,8 @@
   python -m experiments.generate --model=model --output=flight --format=mp4 --num=8 --interpolate=48
 
 An image depends on the model, its seed, truncation and label alone, not on how many are made. PNG, GeoTIFF and moving
-pictures say in their metadata that they are synthetic, and of which model and seed; generated.json says it of a folder.
+pictures say in their metadata that they are synthetic, and of which model, version, seed and class; generated.json says
+it of a folder.
 Interrupted, the same command goes on with what is missing.
 """
 
@@ -94,7 +95,7 @@ def _write_images(folder: Path, model: Description, seeds: range) -> int:
     there = image_folder.begin(output, _recipe(folder, model, label))
     missing = _missing(output, seeds) if there else seeds
     images = image_stream.of_seeds(models.load(folder), model, missing, _TRUNCATION.value, label)
-    _write_files(output, track(images, "generating", len(missing), "images"), model)
+    _write_files(output, track(images, "generating", len(missing), "images"), folder, model)
     if len(missing) < len(seeds):
         print(f"kept     {len(seeds) - len(missing):,} that were there")
     return len(seeds)
@@ -110,9 +111,9 @@ def _write_way(folder: Path, model: Description, seeds: range) -> int:
     if _FORMAT.value in image_video.SUFFIXES:
         shown = (imaging.to_display(frame.pixels, tuple(model.display_bands)) for frame in frames)
         path = output / f"interpolation{image_video.SUFFIXES[_FORMAT.value]}"
-        image_video.write(path, shown, _said(model, _seeds_in_words()))
+        image_video.write(path, shown, _said(folder, model, _seeds_in_words(), label))
     else:
-        _write_files(output, frames, model)
+        _write_files(output, frames, folder, model)
     return total
 
 
@@ -148,26 +149,32 @@ def _missing(output: Path, seeds: Sequence[int]) -> list[int]:
     return [seed for seed in seeds if seed < first or not (output / (image_stream.stem(seed) + suffix)).exists()]
 
 
-def _write_files(output: Path, images: Iterable[image_stream.Image], model: Description) -> None:
+def _write_files(output: Path, images: Iterable[image_stream.Image], folder: Path, model: Description) -> None:
     suffix, shown = image_files.SUFFIXES[_FORMAT.value], []
     for image in images:
-        image_files.write(
-            output / (image.stem + suffix), image.pixels, model, _said(model, image.seed), _PHYSICAL.value
-        )
+        said = _said(folder, model, image.seed, image.label)
+        image_files.write(output / (image.stem + suffix), image.pixels, model, said, _PHYSICAL.value)
         if _GRID.value and len(shown) < _GRID_IMAGES:
             shown.append(imaging.to_display(image.pixels, tuple(model.display_bands)))
     if _GRID.value:
         grid = imaging.grid(np.stack(shown), columns=math.ceil(math.sqrt(len(shown))))
-        imaging.write_png(output / "grid.png", grid, _said(model, _seeds_in_words()))
+        imaging.write_png(output / "grid.png", grid, _said(folder, model, _seeds_in_words(), _label(model)))
 
 
 def _seeds_in_words() -> str:
     return f"{_SEED.value} to {_SEED.value + _NUM.value - 1}"
 
 
-def _said(model: Description, seed: str) -> dict[str, str]:
+def _said(folder: Path, model: Description, seed: str, label: int | None) -> dict[str, str]:
     """What a file says of itself."""
-    return {"SYNTHETIC": model.synthetic, "Model": model.name, "Seed": seed, "Truncation": str(_TRUNCATION.value)}
+    return {
+        "SYNTHETIC": model.synthetic,
+        "Model": model.name,
+        "Version": str(versions.number(folder)),
+        "Seed": seed,
+        "Truncation": str(_TRUNCATION.value),
+        **({} if label is None else {"Class": model.labels[label]}),
+    }
 
 
 def _check_flags(model: Description) -> None:

@@ -1,7 +1,8 @@
-"""Packaging: commands that exist, a lock that covers every requirement, packages without tests."""
+"""Packaging: commands that exist and are told of, a lock that covers every requirement, packages without tests."""
 
 import ast
 import configparser
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,10 @@ def test_every_module_with_a_console_is_a_command():
         if "\ndef console(" in path.read_text()
     }
     assert consoles == set(COMMANDS.values())
+
+
+def test_the_readme_names_every_command():
+    assert set(re.findall(r"`(progan-[a-z-]+)`", (ROOT / "README.md").read_text())) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS)

@@ -34,7 +34,9 @@ from progan_tf.export import versions
 _MODEL = flags.DEFINE_string("model", None, "Model folder; its newest version is served.", required=True)
 _SIGNATURE = flags.DEFINE_enum("signature", "png_from_seed", ["png_from_seed", "from_seed"], "What clients ask for.")
 _CLIENTS = flags.DEFINE_integer("clients", 64, "Clients at a time.", lower_bound=1)
-_SECONDS = flags.DEFINE_float("seconds", 300.0, "Seconds of each of the two loads.", lower_bound=1)
+_SECONDS = flags.DEFINE_float(
+    "seconds", 300.0, "Seconds of each of the two loads; nothing else is measured for longer.", lower_bound=1
+)
 _OUTPUT = flags.DEFINE_string("output", "", "JSON file for all figures; empty: none is written.")
 
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
@@ -113,7 +115,7 @@ class Bare:
         self._labelled = labelled
 
     def calls(self, batch: int, seconds: float = 4.0) -> list[float]:
-        """Seconds of every call at a batch size, of as many as fit into `seconds` and one more."""
+        """Seconds of every call at a batch size, of as many as fit into `seconds`, or --seconds, and one more."""
         import tensorflow as tf
 
         inputs = {"seed": tf.range(batch, dtype=tf.int64), "truncation": tf.ones([batch])}
@@ -122,7 +124,7 @@ class Bare:
         call = self._loaded.signatures[_SIGNATURE.value]
         call(**inputs)
         taken: list[float] = []
-        end = time.perf_counter() + seconds
+        end = time.perf_counter() + min(seconds, _SECONDS.value)
         while (begin := time.perf_counter()) < end or not taken:
             next(iter(call(**inputs).values())).numpy()
             taken.append(time.perf_counter() - begin)

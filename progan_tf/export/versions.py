@@ -24,6 +24,12 @@ def find(path: Path) -> Path:
     )
 
 
+def number(version: Path) -> int:
+    """The number of a version folder; 1 of a folder whose name is none, as it is served."""
+    name = version.resolve().name
+    return int(name) if name.isdecimal() else 1
+
+
 @contextlib.contextmanager
 def next_version(model: Path) -> Iterator[list[Path]]:
     """Gives a folder to write into, which becomes the next version once the block ends without an error.

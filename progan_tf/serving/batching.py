@@ -86,7 +86,9 @@ class Batcher:
                 return await answer
         except TimeoutError as error:
             raise Refusal(
-                Code.DEADLINE_EXCEEDED, f"no answer within {self._limits.seconds:g} seconds; the server is busy"
+                Code.DEADLINE_EXCEEDED,
+                f"no answer within {self._limits.seconds:g} seconds; ask for less at once, or again when the server is "
+                "less busy",
             ) from error
 
     async def _work(self) -> None:
@@ -112,7 +114,11 @@ class Batcher:
                 await loop.run_in_executor(self._thread, self._compute, batch, loop)
 
     def _take(self, key: object) -> list[_Waiting]:
-        """The next requests of a queue, as many as a batch holds; those that nobody waits for any more fall away."""
+        """The next requests of a queue, as many as a batch holds; those whose time is over fall away.
+
+        One whose client hung up stays: the end of what it sends is all that is seen of that, and a client may well send
+        no more and wait for its answer.
+        """
         queue, batch, rows = self._queues[key], [], 0
         most = self._most_rows(queue[0].signature)
         while queue and (not batch or rows + queue[0].rows <= most):
@@ -170,7 +176,7 @@ def _results(batch: list[_Waiting]) -> list[Arrays | Exception]:
 
 
 def _settle(answer: asyncio.Future, result: Arrays | Exception) -> None:
-    if answer.done():  # nobody waits for it any more
+    if answer.done():  # its time was over before
         return
     if isinstance(result, Exception):
         answer.set_exception(result)

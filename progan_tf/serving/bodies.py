@@ -42,7 +42,7 @@ async def read(scope: Scope, receive: Receive, limits: Limits, deadline: float) 
     except TimeoutError as error:
         raise Refusal(
             Code.DEADLINE_EXCEEDED,
-            f"the request was not whole within {limits.seconds:g} seconds",
+            f"the request was not whole within {limits.seconds:g} seconds; send it faster, or less at once",
             status=408,
             headers={"Connection": "close"},
         ) from error
@@ -65,4 +65,9 @@ def _unpack(body: bytes, limits: Limits) -> bytes:
 
 def _too_large(limits: Limits) -> Refusal:
     # The connection stays open: closed on a client that is still sending, it would look broken, and not like 413.
-    return Refusal(Code.RESOURCE_EXHAUSTED, f"the body is larger than {limits.body_bytes:,} bytes", status=413)
+    return Refusal(
+        Code.RESOURCE_EXHAUSTED,
+        f"the body is larger than {limits.body_bytes:,} bytes; ask for less in one request, or raise --max_body_mb of "
+        "the server",
+        status=413,
+    )

@@ -102,7 +102,8 @@ def test_every_image_says_that_it_is_synthetic(five):
     for path, seed in ((five / "seed_000042.png", "42"), (five / "grid.png", "40 to 44")):
         text = Image.open(path).text
         assert text["SYNTHETIC"].startswith("SYNTHETIC: ")
-        assert (text["Model"], text["Seed"]) == ("fields", seed)
+        assert (text["Model"], text["Version"], text["Seed"]) == ("fields", "1", seed)
+        assert text.get("Class") == ("class 0" if path.name != "grid.png" else None)  # of classes in turn: seed 42 % 3
 
 
 def test_an_image_is_the_same_however_it_is_asked_for(model, five, tmp_path):
@@ -162,7 +163,9 @@ def test_the_way_from_seed_to_seed_as_a_moving_picture(model, tmp_path):
     assert single.shape == (9, 16, 16, 3)
 
     with Image.open(moving / "interpolation.webp") as webp:
-        assert webp.info["loop"] == 0 and "SYNTHETIC: " in webp.getexif()[0x010E]
+        said = webp.getexif()[0x010E]
+        assert webp.info["loop"] == 0
+        assert all(words in said for words in ("SYNTHETIC: ", "; Version: 1; ", "; Class: class 0"))
         shown = np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(webp)])
     reader = imageio_ffmpeg.read_frames(str(tmp_path / "mp4" / "interpolation.mp4"))
     told = next(reader)

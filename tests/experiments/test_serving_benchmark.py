@@ -2,14 +2,19 @@
 
 import http.server
 import json
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from experiments.benchmarks import load_clients, load_figures
 from experiments.benchmarks.load_clients import Answer
+from progan_tf.export import saved_model
+from tests import runs
 
 
 @pytest.fixture
@@ -81,3 +86,25 @@ def test_quantiles_and_errors():
     assert load_figures.quantiles([answer.seconds for answer in answers]) == pytest.approx([0.5, 0.99])
     assert load_figures.errors(answers) == 1
     assert load_figures.rate(8, [1.0, 3.0]) == 4.0
+
+
+def test_the_whole_of_it_runs_in_seconds(tmp_path):
+    runs.write(tmp_path / "run", images=500, labels=2)
+    saved_model.export(tmp_path / "run", tmp_path / "model")
+    output = tmp_path / "serving.json"
+    flags = [f"--model={tmp_path / 'model'}", "--seconds=1", "--clients=4", f"--output={output}"]
+    command = [sys.executable, "-m", "experiments.benchmarks.serving", *flags]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = [line.split()[0] for line in done.stdout.splitlines()]
+    assert [word for word in said if word != "others"] == ["bare", "full", "memory", "70%", "bare", "result"]
+    figures = json.loads(output.read_text())
+    assert (figures["errors"], figures["clients"]) == (0, 4)
+    assert figures["requests"] > 10
+    assert figures["bare_images_per_second"].keys() == {"1", "2", "4", "8", "16", "32", "64", "again"}
+    assert min(figures["bare_images_per_second"].values()) > 0
+    assert figures["share_of_bare"] > 0
+    assert 0 < figures["p50_seconds_at_70_percent"] <= figures["p99_seconds_at_70_percent"] < 60
+    assert all(100 < megabytes < 10_000 for megabytes in figures["memory_mb"])

@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 
 from progan_tf.config import Config, NetworkConfig, TrainingConfig
-from progan_tf.errors import InputError
+from progan_tf.errors import Failed, InputError
 from progan_tf.export import description as descriptions
-from progan_tf.export import formats, saved_model
+from progan_tf.export import formats, saved_model, standard_layers
 from progan_tf.training import run_directory
 from tests import runs
 
@@ -117,7 +117,21 @@ def test_a_keras_file_opens_without_the_project(export, tmp_path):
 
 def test_keras_in_bfloat16_is_near(plain, tmp_path):
     exported = saved_model.export(plain, tmp_path / "other", "bfloat16", form="keras")
+    assert exported.difference.reference == "the SavedModel"
     assert 0 < exported.difference.mean <= 2
+
+
+def test_a_file_that_differs_from_the_saved_model_is_not_kept(plain, tmp_path, monkeypatch):
+    right = standard_layers.model
+
+    def tampered(folded, description):
+        folded.to_rgb.kernel[0, 0, 0, 0] += 0.5
+        return right(folded, description)
+
+    monkeypatch.setattr(standard_layers, "model", tampered)
+    with pytest.raises(Failed, match=r"differs from the SavedModel by \d+\.\d grey levels"):
+        saved_model.export(plain, tmp_path / "new", form="keras")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tf2onnx") is None, reason="needs pip install 'progan-tf[onnx]'")

@@ -223,10 +223,20 @@ def test_bfloat16_is_near_and_half_the_size(plain, tmp_path):
     run = plain.exported.path.parents[1] / "run"
     exported = saved_model.export(run, tmp_path / "model", "bfloat16")
     assert 0 < exported.difference.mean <= 2
-    assert exported.difference.mean < exported.difference.most <= exported.difference.largest
+    assert exported.difference.mean < exported.difference.most <= min(exported.difference.largest, 16)
     assert exported.description.precision == "bfloat16"
     data = Path("variables") / "variables.data-00000-of-00001"
     assert (exported.path / data).stat().st_size < 0.8 * (plain.exported.path / data).stat().st_size
+
+
+@pytest.mark.parametrize("mean, most", [(2.1, 15), (1.9, 17)])
+def test_bfloat16_too_far_off_is_refused_with_its_figures_and_the_remedy(plain, tmp_path, monkeypatch, mean, most):
+    far = saved_model.Difference("the training network", 40, mean, most)
+    monkeypatch.setattr(saved_model, "compare", lambda *arguments: far)
+    told = f"{mean:.2f} in the mean and 99.9 % within {most:.1f}, .*give --precision=float32"
+    with pytest.raises(Failed, match=told):
+        saved_model.export(plain.exported.path.parents[1] / "run", tmp_path / "model", "bfloat16")
+    assert not (tmp_path / "model").exists()
 
 
 def test_versions_count_up_and_a_model_that_differs_is_not_kept(plain, tmp_path, monkeypatch):

@@ -51,3 +51,8 @@ def test_two_exports_at_once_get_two_numbers(tmp_path):
             paths[0].mkdir()
             (paths[0] / "saved_model.pb").touch()
     assert {first[0].name, second[0].name} == {"1", "2"}
+
+
+def test_a_version_has_a_number_also_where_its_folder_has_none(tmp_path):
+    assert versions.number(_version(tmp_path, "12")) == 12
+    assert versions.number(_version(tmp_path, "latest")) == 1

@@ -1,8 +1,9 @@
 """The server answers as TensorFlow Serving would: every case of conformance.jsonl, over a socket.
 
-The cases are what TensorFlow Serving's documentation and source say of its answers; none was copied from an answer of
-this server. Of the answer a case knows all, or its error, or a part of its error. Its `source` is, in the repository
-tensorflow/serving:
+The cases are what TensorFlow Serving's documentation and source say of its answers; none of these was copied from an
+answer of this server. A case is a request, with the headers and the body that it sends, and the status, headers and
+body of the answer: all of it as JSON or text, or its error, or a part of its error. Beside these headers every answer
+has an id. The `source` of a case is, in the repository tensorflow/serving:
 
 - docs: g3doc/api_rest.md
 - handler: model_servers/http_rest_api_handler.cc and its test
@@ -12,6 +13,9 @@ tensorflow/serving:
 - predict, classify, regress: servables/tensorflow/predict_util.cc, classifier.cc, regressor.cc
 - core: model_servers/server_core.cc and core/, where a version is found
 - http: model_servers/http_server.cc, and util/net_http for the path of a request
+
+Where TensorFlow Serving has no words, or leaves them to others, the case says so ("own words"); `own` is what it does
+not have at all. Both hold this server to what it said before.
 """
 
 import json
@@ -28,24 +32,34 @@ def comparable(text: str) -> Any:
     return json.loads(text, parse_constant=str)
 
 
+def in_order(header: str | None) -> str | None:
+    """A header whose words, such as the methods of Allow, may come in any order."""
+    return header and ", ".join(sorted(header.split(", ")))
+
+
 def test_there_are_enough_cases():
     assert len(CASES) >= 60
-    assert {case["status"] for case in CASES} == {200, 400, 404, 501}
-    assert len({json.dumps([case["request"], case.get("body")]) for case in CASES}) == len(CASES)
+    assert {case["status"] for case in CASES} == {200, 400, 404, 405, 501}
+    assert all(case["headers"]["Content-Type"] for case in CASES)
+    assert all(case.keys() & {"answer", "error", "error_has", "text"} for case in CASES)
+    assert not [case for case in CASES if case.get("error_has") == ""]
+    assert len({json.dumps([case.get(part) for part in ("request", "send", "body")]) for case in CASES}) == len(CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join([case["source"], *case["request"]]))
 def test_conformance(protocol, case: dict[str, Any]):
     connection = protocol.connect()
-    connection.request(*case["request"], case["body"].encode() if "body" in case else None)
+    body = case["body"].encode() if "body" in case else None
+    connection.request(*case["request"], body, case.get("send", {}))
     reply = connection.getresponse()
     content = reply.read().decode()
     connection.close()
     assert reply.status == case["status"], content
-    if not case["request"][1].lower().startswith("/v1/"):  # which is all the contract speaks of
-        assert "{" not in content
+    assert {name: in_order(reply.headers[name]) for name in case["headers"]} == case["headers"]
+    assert reply.headers["X-Request-Id"]
+    if "text" in case:
+        assert content == case["text"]
         return
-    assert reply.headers["Content-Type"] == "application/json"
     if "answer" in case:
         assert comparable(content) == comparable(json.dumps(case["answer"]))
         return

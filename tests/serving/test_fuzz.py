@@ -252,7 +252,7 @@ def _noise(rng: random.Random, kind: str) -> Attempt:
 
 def _packed(rng: random.Random, kind: str) -> Attempt:
     """Damaged gzip, and gzip that would become too much."""
-    body = bytearray(gzip.compress(rng.choice((b'{"instances": [1]}', b" " * 10**7))))
+    body = bytearray(gzip.compress(rng.choice((b'{"instances": [1]}', b" " * 10**7)), mtime=0))
     for _ in range(rng.choice((0, 1, 3))):
         body[rng.randrange(len(body))] = rng.randrange(256)
     body = body[: rng.choice((len(body), len(body) // 2))]
@@ -324,8 +324,7 @@ def survive(server: Server, numbers: range) -> dict[str, int]:
         status = send(server, one)
         assert status is not None or not one.whole, f"request {number} ({one.kind}) was hung up on"
         assert status is None or status < 500 or status == 501, f"request {number} ({one.kind}) got {status}"
-        if number % 20 == 0 or not one.whole:
-            assert is_well(server), f"no good answer after request {number} ({one.kind})"
+        assert is_well(server), f"no good answer after request {number} ({one.kind})"
         counts[f"{one.kind} {status}"] = counts.get(f"{one.kind} {status}", 0) + 1
     assert not [line for line in server.log if line.get("status") == 500 or line.get("level") == "error"]
     return counts

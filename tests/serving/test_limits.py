@@ -98,6 +98,7 @@ def test_a_full_queue_is_429_and_waiting_too_long_504(strict):
 
     def ask(_):
         status, headers, answer = strict.ask("POST", "/v1/models/slow:predict", {"instances": [steps] * 4}, TOKEN)
+        assert headers["Content-Type"] == "application/json" and headers["X-Request-Id"]
         return status, headers.get("Retry-After"), answer
 
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
@@ -141,7 +142,8 @@ def test_a_token_is_asked_for_where_anything_is_to_be_had(strict):
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "open-sesame"}):
         for verb, path in (("GET", "/v1/models/types"), ("POST", "/v1/models/types:predict"), ("GET", "/metrics")):
             status, got, answer = strict.ask(verb, path, headers=headers)
-            assert (status, got["WWW-Authenticate"]) == (401, "Bearer") and "error" in answer
+            assert (status, got["WWW-Authenticate"]) == (401, "Bearer")
+            assert got["Content-Type"] == "application/json" and got["X-Request-Id"] and "error" in answer
     assert strict.ask("GET", "/v1/models/types", headers=TOKEN)[0] == 200
     assert strict.ask("GET", "/healthz")[0] == strict.ask("GET", "/readyz")[0] == 200
 
