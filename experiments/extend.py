@@ -73,11 +73,13 @@ _OUTLINE = flags.DEFINE_bool("outline", False, "Also OUTPUT_outline.png, with a 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What is asked for: a canvas of `size` (height, width), the scene's first pixel at `corner` (row, column) of it.
+    """What is asked of the model of a version `folder`: a canvas of `size` (height, width), the scene's first pixel at
+    `corner` (row, column) of it.
 
     `scene` is None where all is made from nothing; `holes` are bool [H, W] over the scene, None where there are none.
     """
 
+    folder: Path
     model: Description
     scene: Scene | None
     holes: np.ndarray | None
@@ -105,19 +107,19 @@ def main() -> None:
     if model.task != "extension":
         raise InputError(f"model {model.name} makes images from nothing and extends none; use experiments.generate")
     output = _output()
-    work = _work(model)
+    work = _work(folder, model)
     _check(work)
     outputs = _outputs(output)
     loaded = models.load(folder)
     scenes = SceneExtender(model, work.values.extender(extender.of(loaded, BATCH)))
     for variant, path in enumerate(outputs):
         with disk.explained(str(path)), _held(_unfinished(path), path):
-            _make(path, work, scenes, _settings(work, folder, variant), variant)
+            _make(path, work, scenes, _settings(work, variant), variant)
     for path in outputs:  # until all are there, those that are done are known by theirs
         shutil.rmtree(_unfinished(path))
 
 
-def _work(model: Description) -> Work:
+def _work(folder: Path, model: Description) -> Work:
     scene = scene_input.open_scene(Path(_INPUT.value)) if _INPUT.value else None
     scene = scene and scene_values.in_model_order(scene, model)
     values = scene_values.values_of(scene, f"input {_INPUT.value}", model)
@@ -129,7 +131,7 @@ def _work(model: Description) -> Work:
         if scene is None:
             raise InputError(f"--holes={_HOLES.value} needs an image that they are in; give --input")
         holes = scene_input.read_mask(Path(_HOLES.value), scene.height, scene.width)
-    return Work(model, scene, holes, values, size, corner)
+    return Work(folder, model, scene, holes, values, size, corner)
 
 
 def _output() -> Path:
@@ -208,10 +210,10 @@ def _held(unfinished: Path, path: Path) -> Iterator[None]:
         yield
 
 
-def _settings(work: Work, folder: Path, variant: int) -> dict[str, Any]:
+def _settings(work: Work, variant: int) -> dict[str, Any]:
     """All that the pixels of a variant depend on."""
     return {
-        "model": _digest(folder / "saved_model.pb", *sorted((folder / "variables").glob("*"))),
+        "model": _digest(work.folder / "saved_model.pb", *sorted((work.folder / "variables").glob("*"))),
         "input": _digest(*(Path(name) for name in (_INPUT.value, _HOLES.value) if name)),
         "scene": work.box,
         "tile": work.model.tile,
@@ -254,6 +256,7 @@ def _write(path: Path, canvas: Canvas, work: Work) -> None:
     said = {
         "SYNTHETIC": f"{synthetic}; {where} which",
         "Model": work.model.name,
+        "Version": str(versions.number(work.folder)),
         "Seed": str(_SEED.value),
     }
     if _OUTLINE.value:

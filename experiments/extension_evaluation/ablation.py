@@ -29,21 +29,31 @@ class Variant:
 
 @dataclasses.dataclass(frozen=True)
 class Common:
-    """What all variants share, and what a result depends on beside its variant."""
+    """What all variants share, and what a result depends on beside its variant.
+
+    Where `init_from` is a grown run, variants go on from it for the last `kimg` of the preset's schedule; where it is
+    empty, they begin anew and pass through the whole schedule, its lengths brought to `kimg` in proportion.
+    """
 
     data_dir: str
     real: str
     preset: str
     precision: str
+    init_from: str
     kimg: float
     num: int
     samples: int
     metrics: str
 
     def settings(self, variant: Variant) -> list[str]:
-        """How a variant's configuration differs from the preset, whose lengths are brought to `kimg` in proportion."""
+        """How a variant's configuration differs from the preset."""
         preset = presets.preset(self.preset)
-        shorter = presets.shortened(preset, self.kimg / preset.schedule.total_kimg)
+        total = preset.schedule.total_kimg
+        if self.init_from:
+            start = max(0.0, total - self.kimg)
+            shorter = dataclasses.replace(preset, schedule=dataclasses.replace(preset.schedule, start_kimg=start))
+        else:
+            shorter = presets.shortened(preset, self.kimg / total)
         training = dataclasses.replace(shorter.training, seed=variant.seed, precision=self.precision)
         return configs.settings(preset, dataclasses.replace(shorter, training=training, extension=variant.extension))
 
@@ -105,7 +115,8 @@ def measure(variant: Variant, common: Common, output: Path, run: Run) -> dict[st
         if not any(model.glob("*/saved_model.pb")):
             told = [f"--set={setting}" for setting in common.settings(variant)]
             where = [f"--data_dir={common.data_dir}", f"--run_dir={trained}", f"--preset={common.preset}"]
-            run(["experiments.train", "--task=extension", *where, *told])
+            begin = [f"--init_from={common.init_from}"] if common.init_from else []
+            run(["experiments.train", "--task=extension", *where, *begin, *told])
             run(["experiments.export", f"--run_dir={trained}", f"--output={model}"])
         how = [f"--num={common.num}", f"--samples={common.samples}", f"--metrics={common.metrics}"]
         where = [f"--model={model}", f"--real={common.real}", f"--output={result.parent}"]

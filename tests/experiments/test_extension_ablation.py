@@ -14,7 +14,7 @@ from progan_tf.errors import InputError, Stopped
 
 PRESET = presets.preset("extension_64")
 COMMON = ablation.Common(
-    "data", "scene", "extension_64", precision="mixed_bfloat16", kimg=80.0, num=20, samples=3, metrics="all"
+    "data", "scene", "extension_64", "mixed_bfloat16", init_from="", kimg=80.0, num=20, samples=3, metrics="all"
 )
 
 
@@ -68,6 +68,16 @@ def test_the_settings_make_what_training_would_take():
     assert made.extension.attention == "off" and made.training.seed == 3
     assert made.training.precision == "mixed_bfloat16"
     assert made.extension.gamma == PRESET.extension.gamma and made.network == PRESET.network
+
+
+def test_variants_that_go_on_from_a_run_take_the_end_of_the_schedule(tmp_path):
+    common, commands = dataclasses.replace(COMMON, init_from="grown", kimg=6.0), Commands()
+    made = configs.override(PRESET, common.settings(ablation.variants(PRESET)[0]))
+    total = PRESET.schedule.total_kimg
+    assert (made.schedule.start_kimg, made.schedule.total_kimg) == (total - 6, total)
+    assert made.schedule.stable_kimg == PRESET.schedule.stable_kimg and made.extension == PRESET.extension
+    ablation.ablate(ablation.variants(PRESET)[:1], common, tmp_path / "out", commands)
+    assert all("--init_from=grown" in command for command in commands.of("train"))
 
 
 def test_every_variant_is_trained_exported_and_measured_and_the_best_two_again(tmp_path):
