@@ -106,12 +106,7 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """Presses the mouse in the middle of an element."""
-        rectangle = f"document.querySelector({json.dumps(selector)})"
-        self.run(f"{rectangle}.scrollIntoView({{block: 'center'}})")
-        x, y = self.run(
-            f"(() => {{ const box = {rectangle}.getBoundingClientRect();"
-            " return [box.x + box.width / 2, box.y + box.height / 2]; })()"
-        )
+        x, y = self._middle(selector)
         for kind in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
@@ -133,6 +128,20 @@ class Browser:
         node = self._call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self._call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
+    def drop(self, selector: str, path: Path) -> None:
+        """Drops a file, dragged in from outside, onto the middle of an element."""
+        x, y = self._middle(selector)
+        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self._call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
+
+    def offline(self, is_so: bool) -> None:
+        """Cuts the page off from every server, or ends that."""
+        self._call("Network.enable")
+        self._call(
+            "Network.emulateNetworkConditions", offline=is_so, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
+
     def picture(self, path: Path) -> None:
         """Writes what is to be seen, the whole page of it."""
         height = self.run("document.documentElement.scrollHeight")
@@ -140,6 +149,15 @@ class Browser:
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         png = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)["data"]
         path.write_bytes(base64.b64decode(png))
+
+    def _middle(self, selector: str) -> list[float]:
+        """Where the middle of an element is, once it is in sight."""
+        rectangle = f"document.querySelector({json.dumps(selector)})"
+        self.run(f"{rectangle}.scrollIntoView({{block: 'center'}})")
+        return self.run(
+            f"(() => {{ const box = {rectangle}.getBoundingClientRect();"
+            " return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+        )
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)

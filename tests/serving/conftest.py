@@ -6,7 +6,8 @@ import pytest
 
 from progan_tf.export import saved_model
 from tests import runs
-from tests.serving import models, servers
+from tests.serving import browser, models, pages, servers
+from tests.serving.browser import Browser
 from tests.serving.servers import Server
 
 
@@ -32,3 +33,35 @@ def protocol(tmp_path_factory) -> Server:
     served = {name: folder / name for name in names}
     with servers.running(folder, served, max_body_mb=1, timeout=servers.SECONDS) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def site(exported, tmp_path_factory) -> Server:
+    """A server for the page: a labelled generator of 16 x 16, an extension of windows of 8 x 8, behind a token."""
+    browser.find()
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "token").write_text("open-sesame")
+    models.window(folder / "window" / "1")
+    served = {"fields": exported, "window": folder / "window"}
+    with servers.running(folder, served, token_file=folder / "token") as server:
+        server.folder = folder
+        yield server
+
+
+@pytest.fixture(scope="session")
+def page(site, tmp_path_factory) -> Browser:
+    """A browser that has shown the token; no script may fail in it."""
+    with Browser(tmp_path_factory.mktemp("browser")) as page:
+        page.open(pages.at(site, ""))
+        page.wait_for("!document.getElementById('entry').hidden")
+        assert page.run("document.getElementById('main').hidden")
+        pages.says(page, "a token is needed")
+        page.type("#token", "wrong")
+        page.press("Enter", 13, "\r")
+        pages.says(page, "the server does not take this token")
+        page.wait_for("!document.getElementById('entry').hidden")
+        page.type("#token", "open-sesame")
+        page.click("#entry button")
+        page.wait_for(pages.LOADED.format(9))
+        yield page
+        assert page.errors == []

@@ -10,6 +10,7 @@ const element = (id) => document.getElementById(id);
 const FIELDS = ["seed", "grid", "truncation", "label", "to", "way"];
 let model, tell;
 let newest = 0; // of several answers the last one asked for counts
+let framed = null; // what the frame shows: {name, said}, of a PNG of it
 
 export const serves = (model) => model.signatures.includes("png_from_seed");
 
@@ -23,9 +24,8 @@ export function start(told) {
     show().then(frame);
   });
   element("frame-download").addEventListener("click", async () => {
-    const { seed, to, way } = numbers();
-    const said = { SYNTHETIC: synthetic(), Model: model.name, Version: model.version, Seed: `${seed} to ${to}`, Way: way };
-    download(await pngOf(element("frame"), said), `${model.name}_${seed}_to_${to}_${way}.png`);
+    const { name, said } = framed;
+    download(await pngOf(element("frame"), said), name);
   });
 }
 
@@ -37,13 +37,13 @@ export async function open(chosen) {
   element("label").replaceChildren(
     ...["each in turn", ...labels].map((name, number) => new Option(name, number ? number - 1 : "all")),
   );
-  const told = state.read();
-  for (const id of FIELDS) if (told.has(id)) element(id).value = told.get(id);
+  for (const id of FIELDS) state.fill(element(id));
+  element("gallery").replaceChildren();
+  present(null);
+  element("generate").hidden = false;
   await show();
   await frame();
 }
-
-const synthetic = () => model.description.synthetic ?? "SYNTHETIC: this image is made up by a neural network";
 
 function numbers() {
   const values = Object.fromEntries(FIELDS.map((id) => [id, element(id).value]));
@@ -67,7 +67,8 @@ async function show() {
   const inputs = { seed: seeds, truncation: seeds.map(() => Number(truncation)) };
   const turn = ++newest;
   const begun = performance.now();
-  tell(`${grid} images are on their way`);
+  const plural = grid === 1 ? "image" : "images";
+  tell(`${grid} ${plural} on the way`);
   try {
     const images = await predict(model, "png_from_seed", labelled(inputs, seeds));
     if (turn !== newest) return;
@@ -75,7 +76,7 @@ async function show() {
     element("gallery").style.setProperty("--columns", Math.ceil(Math.sqrt(grid)));
     element("gallery").replaceChildren(...images.map(({ b64 }, place) => item(bytesOf(b64), seeds[place])));
     old.forEach((url) => URL.revokeObjectURL(url));
-    tell(`${grid} synthetic images of ${model.name}, version ${model.version}, in ${Math.round(performance.now() - begun)} ms`);
+    tell(`${grid} synthetic ${plural} of ${model.name}, version ${model.version}, in ${Math.round(performance.now() - begun)} ms`);
   } catch (error) {
     if (turn === newest) tell(error.message, true);
   }
@@ -98,8 +99,12 @@ function item(bytes, seed) {
 let asking = null; // one frame at a time: a scrubber asks faster than any model answers
 
 async function frame() {
-  if (!element("wanted").checkValidity() || !element("between").reportValidity()) return;
-  numbers();
+  if (!element("wanted").checkValidity()) return;
+  const truncated = Number(numbers().truncation) !== 1; // latents of one's own are never truncated
+  element("between").hidden = truncated;
+  element("untruncated").hidden = !truncated;
+  if (truncated) return present(null);
+  if (!element("between").reportValidity()) return;
   if (asking) {
     asking.again = true;
     return;
@@ -118,10 +123,36 @@ async function frame() {
 }
 
 async function drawFrame() {
+  const asked = model;
+  const { name, version, description } = asked;
   const { seed, to, way } = numbers();
-  const size = model.description.latent_size;
+  const size = description.latent_size;
   const latents = slerp(latentsOf(seed, size), latentsOf(to, size), way);
-  const [image] = await predict(model, "serving_default", labelled({ latents: [latents] }, [seed]));
-  draw(element("frame"), image, model.description);
-  element("frame").setAttribute("aria-label", `Synthetic image, ${Math.round(100 * way)} % of the way from seed ${seed} to ${to}`);
+  const inputs = labelled({ latents: [latents] }, [seed]); // one class all the way, as there is nothing between two
+  const [image] = await predict(asked, "serving_default", inputs);
+  if (asked !== model || element("between").hidden) return;
+  draw(element("frame"), image, description);
+  const [label] = inputs.labels ?? [];
+  const throughout = label === undefined ? "" : `, ${description.labels[label]} throughout`;
+  present({
+    caption: `${Math.round(100 * way)} % of the way from seed ${seed} to ${to}${throughout}`,
+    name: `${name}_${seed}_to_${to}_${way}.png`,
+    said: {
+      SYNTHETIC: description.synthetic ?? "SYNTHETIC: this image is made up by a neural network",
+      Model: name,
+      Version: version,
+      Seed: `${seed} to ${to}`,
+      Way: way,
+      Truncation: 1,
+      ...(label === undefined ? {} : { Labels: label }), // as the server says it in the PNG of a seed
+    },
+  });
+}
+
+function present(shown) {
+  framed = shown;
+  element("framed").hidden = !shown;
+  element("frame-download").disabled = !shown;
+  element("frame-said").textContent = shown?.caption ?? "";
+  element("frame").setAttribute("aria-label", shown ? `Synthetic image, ${shown.caption}` : "No image yet");
 }

@@ -26,22 +26,29 @@ async function open() {
   const said = (model.description.synthetic ?? usual).replace(/^SYNTHETIC: /, "");
   element("synthetic").textContent = `${said[0].toUpperCase()}${said.slice(1)}.`;
   state.write({ model: model.name });
-  for (const [id, view] of Object.entries({ generate, extend })) {
-    element(id).hidden = !view.serves(model);
-    if (view.serves(model)) await view.open(model);
+  for (const id of ["generate", "extend"]) element(id).hidden = true; // a view shows itself once it can be used
+  try {
+    for (const view of [generate, extend]) if (view.serves(model)) await view.open(model);
+  } catch (error) {
+    if (!(error instanceof client.Refused)) throw error;
+    tell(error.message, true);
   }
+}
+
+// Comes back when another token was given.
+function askForToken(refused) {
+  element("entry").hidden = false;
+  element("entry").scrollIntoView({ block: "nearest" });
+  tell(refused ? "the server does not take this token; enter another one" : "a token is needed", refused);
+  return new Promise((done) => element("entry").addEventListener("submit", done, { once: true }));
 }
 
 async function enter() {
   try {
     models = await client.served();
   } catch (error) {
-    element("entry").hidden = error.status !== 401;
-    element("main").hidden = error.status === 401;
-    tell(error.message, true);
-    return;
+    return tell(error.message, true);
   }
-  element("entry").hidden = true;
   element("main").hidden = false;
   if (!models.length) return tell("the models are still loading; reload the page in a moment");
   element("model").replaceChildren(...models.map(({ name }) => new Option(name)));
@@ -50,13 +57,16 @@ async function enter() {
   await open();
 }
 
+client.start(askForToken);
 generate.start(tell);
 extend.start(tell);
 element("model").addEventListener("change", open);
 element("entry").addEventListener("submit", (event) => {
   event.preventDefault();
   client.setToken(element("token").value);
-  enter();
+  element("entry").reset();
+  element("entry").hidden = true;
+  tell("");
 });
 window.addEventListener("hashchange", enter); // of a link; what the page itself writes there does not come here
 enter();
