@@ -86,7 +86,7 @@ def make(job: Job, cuts: Sequence[Cut], bad: dict[str, str], tile_bytes: int) ->
     dropped |= {tile.key: "split border" for tile, split in zip(kept, places, strict=True) if split is None}
     order = np.random.default_rng(job.seed).permutation(len(kept))
     order = [number for number in order if places[number]][: job.max_tiles or None]
-    names = [name for name, _ in job.splits] or [name for name in SPLITS if name in places]
+    names = [name for name, _ in job.splits] or [name for name in dict.fromkeys((*SPLITS, *places)) if name in places]
     in_split = {name: tuple(kept[n] for n in order if places[n] == name) for name in names}
     in_split = {name: chosen for name, chosen in in_split.items() if chosen}
     if "train" not in in_split:
