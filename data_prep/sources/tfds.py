@@ -181,13 +181,17 @@ def _open(spec: str, data_dir: str) -> _Opened:
     if "image" in images:
         images = ["image"]
     if len(images) != 1:
-        raise InputError(f"input tfds:{spec} has no feature image, nor a single one of images: {', '.join(features)}")
+        raise InputError(
+            f"input tfds:{spec} has no feature image, nor a single one of images: {', '.join(features)}; save "
+            "those you want as files and give their folder"
+        )
     image = features[images[0]]
     classes = {name: features[name] for name in features if isinstance(features[name], tfds.features.ClassLabel)}
     opened = _Opened(builder, images[0], image, classes.get("label"))
     if opened.dtype not in DTYPES or len(image.shape) != 3 or not image.shape[2]:
         raise InputError(
-            f"input tfds:{spec} has {opened.dtype} images {image.shape}; {', '.join(DTYPES)} ones [H, W, C] are read"
+            f"input tfds:{spec} has {opened.dtype} images {image.shape}; {', '.join(DTYPES)} ones [H, W, C] are "
+            "read; save them as such and give their folder"
         )
     return opened
 

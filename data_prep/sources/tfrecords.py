@@ -43,7 +43,7 @@ class Records:
 
     @classmethod
     def of(cls, job: Job) -> "Records":
-        """Raises InputError where the dataset is none, or has not that resolution, labels, distance or splits of tiles."""
+        """Raises InputError where it is no dataset, or has not that resolution, labels, splits or distance of tiles."""
         quietly.import_tensorflow()
         from progan_tf.data import manifest
 
@@ -148,7 +148,10 @@ class Records:
 
         rows = manifest.read_label_file(files.join(self.directory, self.label_file))
         if len(rows) != sum(images for _, _, images, _ in self.shards):
-            raise InputError(f"input {self.directory}: {self.label_file} has {len(rows)} rows, one an image is needed")
+            raise InputError(
+                f"input {self.directory}: {self.label_file} has {len(rows)} rows, one an image is needed; set "
+                "--labels=none"
+            )
         if not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all()):
             raise InputError(f"input {self.directory}: {self.label_file} is not one-hot; set --labels=none")
         return rows
