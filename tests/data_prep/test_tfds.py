@@ -1,5 +1,6 @@
 """TensorFlow datasets as a source: which slices, which pixels, keys and labels, and what is refused and how."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from data_prep import sources
+from data_prep import inspection, sources
 from data_prep.conversion import convert
 from data_prep.job import Job
+from data_prep.repair import repair
 from data_prep.sources.source import UnusableFile
 from data_prep.sources.tfds import TfdsImages
 from progan_tf.data import manifest, records
@@ -327,6 +329,25 @@ def test_the_command_reads_prepared_data_whose_code_it_does_not_have_and_says_no
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "20 images of 16 x 16 x 3 uint8" in done.stdout
+
+
+def test_damaged_shards_are_made_again_from_where_the_data_lies_or_lies_now(data_dir, tmp_path):
+    source(data_dir).listing()
+    here = shutil.copytree(data_dir, tmp_path / "here")
+    convert(job(here, output=tmp_path / "out", labels="source", shards=1))
+    dataset = manifest.load(str(tmp_path / "out"))
+    path = tmp_path / "out" / dataset.shards("train", 4)[0].file
+    whole = path.read_bytes()
+
+    def mend(**moved: str) -> None:
+        path.write_bytes(whole[:-5])
+        repair(str(tmp_path / "out"), dataset, inspection.damage(str(tmp_path / "out"), dataset), moved, workers=1)
+        assert path.read_bytes() == whole
+
+    mend()
+    here.rename(tmp_path / "there")
+    mend(tfds_data_dir=str(tmp_path / "there"))
+    assert not here.exists()  # or it would have been prepared again
 
 
 # Folders laid out for tfds.ImageFolder
