@@ -245,6 +245,11 @@ def test_a_scaling_is_kept_and_joined_to_a_new_one(tmp_path):
         ({"resolution": 32}, r"has no images of 32 pixels, only 4, 8, 16; set --resolution"),
         ({"stride": 8}, "has tiles 16 pixels apart at this resolution; set --stride=16"),
         ({"labels": "folders"}, "labels folders is not for tfrecords input"),
+        ({"fit": "crop"}, "fit crop is not for tfrecords input; leave it out, images are taken whole"),
+        (
+            {"min_valid_fraction": 0.5},
+            "min_valid_fraction is for raster or tfds input, this is tfrecords",
+        ),
         ({"grid_pattern": "{row}_{column}"}, "grid_pattern is for folder or raster input"),
         ({"labels": "source"}, "has no labels; set --labels=none"),
     ],
