@@ -107,14 +107,13 @@ def load(directory: str) -> Manifest:
     path = tf.io.gfile.join(directory, FILENAME)
     if not tf.io.gfile.isdir(directory):
         raise InputError(f"no dataset at {directory}: there is no such folder; make one with data_prep.convert")
-    if not tf.io.gfile.exists(path):
-        return infer(directory)
     try:
+        if not tf.io.gfile.exists(path):
+            return infer(directory)
         with tf.io.gfile.GFile(path, "rb") as file:
-            text = file.read().decode(errors="replace")
+            return from_json(file.read().decode(errors="replace"), path)
     except tf.errors.OpError as error:
-        raise InputError(f"{path} cannot be read ({error.message}); make it a file that you may read") from error
-    return from_json(text, path)
+        raise InputError(f"dataset {directory} cannot be read ({error.message}); make its files readable") from error
 
 
 def infer(directory: str) -> Manifest:

@@ -52,7 +52,7 @@ def test_shards_are_found_by_split_and_level():
 
 def test_a_manifest_that_cannot_be_read_is_an_input_error(tmp_path):
     (tmp_path / "dataset.json").mkdir()
-    with pytest.raises(InputError, match=r"dataset\.json cannot be read .*; make it a file that you may read"):
+    with pytest.raises(InputError, match=r"cannot be read \(.*dataset\.json.*\); make its files readable"):
         manifest.load(str(tmp_path))
 
 

@@ -461,7 +461,7 @@ def test_a_manifest_that_cannot_be_read_is_exit_code_2_and_one_line(dataset):
     make_folder(dataset / "dataset.json")
     wrong = command(data_dir=dataset)
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
-    assert f"inspect: {dataset}/dataset.json cannot be read" in wrong.stderr
+    assert wrong.stderr.startswith(f"inspect: dataset {dataset} cannot be read ({dataset}/dataset.json")
 
 
 def test_a_manifest_that_is_no_json_is_bad_input(dataset):
