@@ -1,4 +1,4 @@
-"""Shards to a dataset: the label file and the manifest."""
+"""Shards to a dataset: label files and the manifest."""
 
 import dataclasses
 import os
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import progan_tf
-from data_prep import files, ground, plan, shards, work_folder
+from data_prep import files, ground, label_files, plan, shards, work_folder
 from data_prep.cutting import CutTile
 from data_prep.job import Job
 from data_prep.plan import Plan
@@ -34,7 +34,7 @@ class Input:
 
 
 def assemble(job: Job, given: Input, planned: Plan, written: Sequence[shards.Written]) -> manifest.Manifest:
-    """Writes label file and manifest, the last thing that a finished dataset gets."""
+    """Writes label files and manifest, the last thing that a finished dataset gets."""
     ordered = {
         split: tuple(
             sorted(
@@ -57,6 +57,7 @@ def assemble(job: Job, given: Input, planned: Plan, written: Sequence[shards.Wri
         source={
             "kind": given.kind,
             "input": job.input,
+            **({"tfds_data_dir": job.tfds_data_dir} if job.tfds_data_dir else {}),
             "recipe": job.recipe(),
             "files": given.files,
             "rejected": given.rejected,
@@ -69,10 +70,11 @@ def assemble(job: Job, given: Input, planned: Plan, written: Sequence[shards.Wri
         scaling=given.scaling.as_dict() if given.scaling else None,
         tool_version=progan_tf.__version__,
     )
-    for split in planned.splits:
-        if planned.labels and planned.shard_counts[split] == 1:
-            labels = [planned.labels.index(tile.label) for tile in planned.splits[split]]
-            _write_label_file(job.output, dataset, split, labels)
+    for split, file in label_files.listed(dataset).items():
+        labels = [planned.labels.index(tile.label) for tile in planned.splits[split]]
+        rows = np.eye(len(planned.labels), dtype=np.float32)[labels]
+        partial = work_folder.work_path(job.output, f"labels.{os.getpid()}")
+        label_files.write(files.join(job.output, file), rows, partial)
     files.replace(files.join(job.output, manifest.FILENAME), manifest.to_json(dataset))
     return dataset
 
@@ -81,13 +83,14 @@ def load(output: str) -> manifest.Manifest:
     """The manifest of a finished dataset. Raises InputError where a file of it is missing or has another size."""
     path = files.join(output, manifest.FILENAME)
     dataset = manifest.from_json(files.read_text(path), path)
-    for listed in dataset.splits.values():
-        for shard in listed:
-            path = files.join(output, shard.file)
-            if not files.is_file_of(path, shard.bytes):
-                raise InputError(
-                    f"{path} is missing or damaged in a finished dataset; data_prep.inspect --repair mends it"
-                )
+    listed = [shard for split in dataset.splits.values() for shard in split]
+    gone = [shard.file for shard in listed if not files.is_file_of(files.join(output, shard.file), shard.bytes)]
+    gone += [file for file in label_files.listed(dataset).values() if not files.is_file(files.join(output, file))]
+    if gone:
+        raise InputError(
+            f"{files.join(output, gone[0])} is missing or damaged in a finished dataset; data_prep.inspect --repair "
+            "mends it"
+        )
     work_folder.remove(output)
     return dataset
 
@@ -113,11 +116,3 @@ def _footprint(tiles: Sequence[CutTile], resolution: int) -> ground.Bounds:
     bounds = np.array([tile.bounds for tile in tiles])
     half = (bounds[0, 2:] - bounds[0, :2]) / resolution / 2
     return (*(bounds[:, :2].min(axis=0) + half).tolist(), *(bounds[:, 2:].max(axis=0) - half).tolist())
-
-
-def _write_label_file(output: str, dataset: manifest.Manifest, split: str, labels: Sequence[int]) -> None:
-    """Writes the official tools' `<name>-rxx.labels`: npy, float32 one-hot [images, labels], in record order."""
-    partial = work_folder.work_path(output, f"labels.{os.getpid()}")
-    with files.open_file(partial, "wb") as file:
-        np.save(file, np.eye(len(dataset.labels), dtype=np.float32)[labels])
-    files.move(partial, files.join(output, split, f"{dataset.name}-rxx.labels"))

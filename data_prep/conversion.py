@@ -86,8 +86,9 @@ def prepare(job: Job, source: Source, listing: Listing, progress: type[Progress]
     run = engine_of(job)
     surveys = _survey(source, [file for file, _ in listing.files], run, job, progress)
     bad = {survey.file: survey.rejected for survey in surveys if survey.rejected}
+    images = {survey.file: survey.images for survey in surveys}
     rejected.save(job.output, bad)
-    rejected.check(job.output, bad, len(surveys), job.max_bad_fraction)
+    rejected.check(job.output, bad, images, job.max_bad_fraction)
     usable = [survey for survey in surveys if not survey.rejected]
     if not usable:
         raise InputError(f"input {job.input} holds no image that can be used; each has its reason in rejected.jsonl")
@@ -102,12 +103,13 @@ def prepare(job: Job, source: Source, listing: Listing, progress: type[Progress]
     cuts = _cut(source, usable, form, scaling, run, job, progress)
     bad |= {file: reason for cut in cuts for file, reason in cut.rejected.items()}
     rejected.save(job.output, bad)
-    rejected.check(job.output, bad, len(surveys), job.max_bad_fraction)
+    rejected.check(job.output, bad, images, job.max_bad_fraction)
     rejected.save_dropped(job.output, {key: reason for cut in cuts for key, reason in cut.dropped.items()})
     planned = plan.make(job, cuts, bad, _tile_bytes(job, form))
     rejected.save_dropped(job.output, planned.dropped)
     alpha = sum(survey.alpha for survey in usable)
-    return Prepared(form, _overall(scaling, form), planned, len(surveys), len(bad), alpha)
+    counts = (sum(images.values()), rejected.count(bad, images), alpha)
+    return Prepared(form, _overall(scaling, form), planned, *counts)
 
 
 def write(

@@ -160,11 +160,14 @@ def _job() -> Job:
     return Job(**values)
 
 
+_KIND = {int: "whole numbers; write them like 3,8,9", float: "numbers; write them like 2,98"}
+
+
 def _numbers(flag: str, words: Sequence[str], number: Callable[[str], Any]) -> tuple:
     try:
         return tuple(map(number, words))
     except ValueError as error:
-        raise InputError(f"{flag} {','.join(words)} is no list of numbers; write them like 2,98") from error
+        raise InputError(f"{flag} {','.join(words)} is no list of {_KIND[number]}") from error
 
 
 def _shares(words: Sequence[str]) -> tuple[tuple[str, float], ...]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from data_prep import files, look
-from data_prep.sources.source import Form, Source, Survey, Tile, UnusableFile
+from data_prep.sources.source import Form, Rejected, Source, Survey, Tile, UnusableFile
 from data_prep.work_folder import work_path
 from progan_tf.data.scaling import Scaling
 
@@ -63,7 +63,7 @@ class CutTile:
 
 @dataclasses.dataclass(frozen=True)
 class Cut:
-    """What became of a part: its tiles, what was `dropped` by policy, and bad files; each name with its reason."""
+    """What became of a part: its tiles, what was `dropped` by policy, and bad files or images; each with its reason."""
 
     part: int
     tiles: tuple[CutTile, ...]
@@ -93,9 +93,12 @@ def cut(part: Part, source: Source, form: Form, rules: Rules, output: str) -> Cu
     tiles, dropped, rejected = [], {}, {}
     with files.open_file(f"{raw}.{os.getpid()}", "wb") as spool:
         for file, piece in part.pieces:
-            unfit = {}
+            unfit, alone = {}, {}
             try:
                 for tile in source.read(file, piece, form):
+                    if isinstance(tile, Rejected):
+                        alone[tile.key] = tile.reason
+                        continue
                     planes = _planes(tile, rules)
                     reason = _unfit(tile, planes, rules)
                     if reason:
@@ -104,6 +107,7 @@ def cut(part: Part, source: Source, form: Form, rules: Rules, output: str) -> Cu
                     spool.write(planes.tobytes())
                     tiles.append(_row(part.index, len(tiles), file, tile, planes, rules))
                 dropped |= unfit
+                rejected |= alone
             except UnusableFile as error:
                 rejected[file] = str(error)
     files.move(f"{raw}.{os.getpid()}", raw)

@@ -4,7 +4,8 @@
   python -m data_prep.inspect --data_dir=data/eurosat --repair
 
 Every shard is checked against the manifest; a damaged one is named, and the exit code is 1. --repair writes damaged
-shards anew from the images they were made of, and keeps them only if they have the bytes they had.
+shards anew from the images they were made of, and keeps them only if they have the bytes they had. Where those images
+have moved, --input, --mask and --tfds_data_dir say where to.
 """
 
 import os
@@ -24,13 +25,21 @@ if TYPE_CHECKING:
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Dataset directory, ours or the official tools'.", required=True)
 _OUTPUT = flags.DEFINE_string("output", "", "Folder for pictures and page; empty: `inspection` in the dataset.")
 _REPAIR = flags.DEFINE_bool("repair", False, "Write damaged shards anew from the images they were made of.")
-_INPUT = flags.DEFINE_string("input", "", "Where those images are now; empty: where they were.")
+_MOVED = {
+    "input": flags.DEFINE_string("input", "", "Where those images are now; empty: where they were."),
+    "mask": flags.DEFINE_string("mask", "", "Where the rasters of --mask are now; empty: where they were."),
+    "tfds_data_dir": flags.DEFINE_string(
+        "tfds_data_dir", "", "Where TensorFlow datasets lie now; empty: where they did."
+    ),
+}
 
 
 def main() -> None:
     directory = _DATA_DIR.value
-    if _INPUT.value and not _REPAIR.value:
-        raise InputError(f"--input={_INPUT.value} is for --repair alone; leave it out, or repair")
+    moved = {place: flag.value for place, flag in _MOVED.items() if flag.value}
+    if moved and not _REPAIR.value:
+        place, path = next(iter(moved.items()))
+        raise InputError(f"--{place}={path} is for --repair alone; leave it out, or repair")
     output = _OUTPUT.value or files.join(directory, "inspection")
     if files.is_remote(output):
         raise InputError(f"output {output} is not on this machine; give a folder with --output")
@@ -38,7 +47,7 @@ def main() -> None:
         raise InputError(f"no dataset at {directory}: there is no such folder; make one with data_prep.convert")
 
     quietly.import_tensorflow()
-    from data_prep import inspection, inspection_page, repair
+    from data_prep import inspection, inspection_page, label_files, repair
     from progan_tf.data import manifest as manifests
 
     damaged = inspection.unreadable(directory)
@@ -51,7 +60,7 @@ def main() -> None:
     _tell(directory, damaged)
     if damaged and _REPAIR.value:
         with disk.explained(directory):
-            repair.repair(directory, manifest, damaged, _INPUT.value, Progress)
+            repair.repair(directory, manifest, damaged, moved, Progress)
         print(f"repaired {directory}: {len(damaged)} files have the bytes again that the manifest tells")
         damaged = []
     labels = {} if damaged else inspection.label_counts(directory, manifest)
@@ -60,7 +69,7 @@ def main() -> None:
     if damaged:
         remedy = "repeat with --repair" if "recipe" in manifest.source else "copy them again from where they came from"
         raise Failed(_summary(directory, damaged, remedy))
-    checked = sum(map(len, manifest.splits.values()))
+    checked = sum(map(len, manifest.splits.values())) + len(label_files.listed(manifest))
     print(f"verified {directory}: all {checked:,} files are whole")
     with disk.explained(output):
         page = inspection_page.write(directory, manifest, labels, Path(output))

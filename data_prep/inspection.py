@@ -2,14 +2,15 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from data_prep import files, quietly
+from data_prep import files, label_files, quietly
 from data_prep.engines import local
 from data_prep.progress import Progress, Silent
 from data_prep.shards import checksum
@@ -19,6 +20,7 @@ from progan_tf.data.manifest import Manifest, Shard
 from progan_tf.data.pipeline import Dataset
 from progan_tf.data.reading import BadRecord, RecordError
 from progan_tf.data.scaling import Scaling
+from progan_tf.errors import InputError
 
 HISTOGRAM_BINS = 256
 MOST_IMAGES = 100_000  # of a split that statistics are made of; records lie in shuffled order
@@ -29,7 +31,7 @@ _BYTES_A_PROCESS = 512 << 20  # less is checked before another process has loade
 
 @dataclasses.dataclass(frozen=True)
 class Damage:
-    """A shard that is not what was written: `file` is relative to the dataset directory."""
+    """A shard or label file that is not what was written: `file` is relative to the dataset directory."""
 
     file: str
     reason: str
@@ -47,11 +49,11 @@ class _Expected:
 
 
 def unreadable(directory: str) -> list[Damage]:
-    """Files of a folder without manifest whose records cannot even be counted; its manifest cannot be inferred then."""
+    """Files of a folder without manifest whose records or labels cannot be counted, so that none can be inferred."""
     if files.exists(files.join(directory, manifests.FILENAME)):
         return []
     shapes, broken = [], []
-    for path in files.glob(files.join(directory, "*-r[0-9][0-9]*.tfrecords")):
+    for path in manifests.official_files(directory):
         try:
             shapes.append(reading.shape_of_first(path))
             reading.count(path)
@@ -62,13 +64,21 @@ def unreadable(directory: str) -> list[Damage]:
     for path in broken:
         name = path.rpartition("/")[2]
         side = 2 ** int(re.findall(r"-r(\d\d)", name)[-1])
-        _, bad = reading.scan(path, (side, side, channels), "uint8")
-        found.append(Damage(name, _listed(bad) if bad else "holds no record"))
+        try:
+            _, bad = reading.scan(path, (side, side, channels), "uint8")
+            found.append(Damage(name, _listed(bad) if bad else "holds no record"))
+        except tf.errors.OpError as error:
+            found.append(Damage(name, f"cannot be read ({error.message})"))
+    for path in manifests.official_files(directory, "*-rxx.labels"):
+        try:
+            manifests.read_label_file(path)
+        except InputError as error:
+            found.append(Damage(path.rpartition("/")[2], f"cannot be read ({error.__cause__})"))
     return found
 
 
 def damage(directory: str, manifest: Manifest, cores: int = 1, progress: type[Progress] = Silent) -> list[Damage]:
-    """Every damaged shard of all splits and levels, in the order of the manifest.
+    """Every damaged shard of all splits and levels, in the order of the manifest, and then damaged label files.
 
     A shard is whole when it has the bytes, SHA-256, number of records and shape that the manifest says. Where that has
     no SHA-256, the checksums inside the file are computed, record by record. Up to `cores` processes work on it.
@@ -92,7 +102,23 @@ def damage(directory: str, manifest: Manifest, cores: int = 1, progress: type[Pr
             found[file] = reason
             shown.advance()
     found |= {file: reason for file, reason in _uneven(manifest).items() if not found[file]}
-    return [Damage(item.shard.file, found[item.shard.file]) for item in expected if found[item.shard.file]]
+    damaged = {item.shard.file: found[item.shard.file] for item in expected if found[item.shard.file]}
+    damaged |= label_damage(directory, manifest, damaged)
+    return [Damage(file, reason) for file, reason in damaged.items()]
+
+
+def label_damage(directory: str, manifest: Manifest, damaged: Collection[str] = ()) -> dict[str, str]:
+    """Label files that do not say what the records do, with what is wrong; of `damaged` records nobody knows that."""
+    found = {}
+    for split, file in label_files.listed(manifest).items():
+        path = files.join(directory, file)
+        if not files.is_file(path):
+            found[file] = "missing"
+        elif manifest.shards(split, manifest.levels[0])[0].file not in damaged:
+            rows = Dataset(directory, manifest, split).label_table()
+            if files.checksum(path) != hashlib.sha256(label_files.content(rows)).hexdigest():
+                found[file] = "not the labels of the records"
+    return found
 
 
 def _check(expected: _Expected) -> tuple[str, str | None]:

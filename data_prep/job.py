@@ -157,6 +157,8 @@ class Job:
             raise InputError(f"value_range {self.value_range} is no pair low,high with low < high, nor one a band")
         if self.value_range and self.scaling == "none":
             raise InputError("value_range has no meaning with scaling none; leave one of them out")
+        if len(self.value_range) > 2 and self.scaling == "joint":
+            raise InputError("value_range has a pair a band, scaling joint one range; give one pair, or scaling bands")
 
     def _check_splits(self) -> None:
         names = [name for name, _ in self.splits]

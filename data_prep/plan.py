@@ -66,7 +66,7 @@ class Plan:
 
 
 def make(job: Job, cuts: Sequence[Cut], bad: dict[str, str], tile_bytes: int) -> Plan:
-    """Leaves out copies and tiles on the border of splits, shuffles by the job's seed, cuts into shards.
+    """Leaves out copies and tiles on the border of splits, shuffles by the seed, takes `max_tiles`, cuts into shards.
 
     Raises:
         InputError: no tile at all, none to train on, or fewer tiles than shards asked for.
@@ -85,8 +85,11 @@ def make(job: Job, cuts: Sequence[Cut], bad: dict[str, str], tile_bytes: int) ->
     places = splits.assign(kept, job.splits, job.split_cell_km, job.seed)
     dropped |= {tile.key: "split border" for tile, split in zip(kept, places, strict=True) if split is None}
     order = np.random.default_rng(job.seed).permutation(len(kept))
-    order = [number for number in order if places[number]][: job.max_tiles or None]
-    names = [name for name, _ in job.splits] or [name for name in SPLITS if name in places]
+    order = [number for number in order if places[number]]
+    if job.max_tiles:
+        dropped |= {kept[number].key: "beyond max_tiles" for number in order[job.max_tiles :]}
+        order = order[: job.max_tiles]
+    names = [name for name, _ in job.splits] or [name for name in dict.fromkeys((*SPLITS, *places)) if name in places]
     in_split = {name: tuple(kept[n] for n in order if places[n] == name) for name in names}
     in_split = {name: chosen for name, chosen in in_split.items() if chosen}
     if "train" not in in_split:

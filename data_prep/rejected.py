@@ -18,14 +18,20 @@ def save_dropped(output: str, dropped: dict[str, str]) -> None:
     _save(files.join(output, DROPPED_FILENAME), "key", dropped)
 
 
-def check(output: str, rejected: dict[str, str], count: int, max_bad_fraction: float) -> None:
-    """Raises InputError, the list saved, where more than `max_bad_fraction` of all `count` files are rejected."""
-    if len(rejected) <= max_bad_fraction * count:
+def count(rejected: dict[str, str], images: dict[str, int]) -> int:
+    """How many files that is, where a file counts as so many `images`, and an image in one as itself."""
+    return sum(images.get(name, 1) for name in rejected)
+
+
+def check(output: str, rejected: dict[str, str], images: dict[str, int], max_bad_fraction: float) -> None:
+    """Raises InputError, the list saved, where more than `max_bad_fraction` of all files are rejected (see `count`)."""
+    bad, all_ = count(rejected, images), sum(images.values())
+    if bad <= max_bad_fraction * all_:
         return
     save(output, rejected)
     first = min(rejected)
     raise InputError(
-        f"{len(rejected)} of {count} files cannot be used, more than max_bad_fraction={max_bad_fraction:g} allows "
+        f"{bad} of {all_} files cannot be used, more than max_bad_fraction={max_bad_fraction:g} allows "
         f"(first {first}: {rejected[first]}); {files.join(output, FILENAME)} lists them: "
         "take them out, or raise --max_bad_fraction"
     )

@@ -1,7 +1,7 @@
 """Who runs one pure function over many items: processes of this machine, or Apache Beam.
 
-An engine is `run(function, items, workers)`: it yields `function(item)` of every item in the order they get ready.
-What is computed must not depend on that order, nor on the engine.
+An engine is `run(function, items, workers)`: it yields `function(item)` of every item in the order they get ready, of
+a function that can be pickled. What is computed must not depend on that order, nor on the engine.
 """
 
 import functools

@@ -29,7 +29,7 @@ def run(function: Callable, items: Iterable, workers: int, arguments: str = "") 
     try:
         pipeline = beam.Pipeline(options=options)
     except (ValueError, ImportError) as error:
-        raise InputError(f"beam_args {arguments}: {error}") from error
+        raise InputError(f"beam_args {arguments}: {error}; name a runner that Beam has") from error
     location = options.get_all_options()["temp_location"] or tempfile.gettempdir()
     folder = files.join(location, f"progan-{uuid.uuid4().hex}")
     numbered = [pickle.dumps((files.join(folder, str(number)), item)) for number, item in enumerate(items)]

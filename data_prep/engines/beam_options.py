@@ -32,9 +32,9 @@ def load(arguments: str, workers: int) -> tuple[Any, Any]:
         raise InputError("engine beam needs Apache Beam; pip install 'progan-tf[beam]'") from error
     except (ValueError, SystemExit) as error:
         reason = complaint.getvalue().rpartition("error: ")[2].strip() or error
-        raise InputError(f"beam_args {arguments}: {reason}") from error
+        raise InputError(f"beam_args {arguments}: {reason}; write them as Beam's documentation does") from error
     finally:
         logging.disable(before)
     if unknown and given["runner"] == _HERE:  # other runners have options of their own
-        raise InputError(f"beam_args {arguments}: Beam has no option --{min(unknown)}")
+        raise InputError(f"beam_args {arguments}: Beam has no option --{min(unknown)}; leave it out")
     return apache_beam, options

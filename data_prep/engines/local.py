@@ -1,8 +1,4 @@
-"""Runs one pure function over many items in processes of this machine.
-
-An engine takes a picklable function, the items and how many run at once, and yields the results in the order they get
-ready. What is computed must not depend on that order.
-"""
+"""Runs one pure function over many items in processes of this machine."""
 
 import concurrent.futures.process
 import contextlib
@@ -13,18 +9,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
-from typing import TypeVar
 
 from progan_tf.errors import Failed
-
-Item, Result = TypeVar("Item"), TypeVar("Result")
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)  # sent to the whole group by terminals: the parent decides
 
 
-def run(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int, prepare: Callable[[], None] | None = None
-) -> Iterator[Result]:
+def run(function: Callable, items: Iterable, workers: int, prepare: Callable[[], None] | None = None) -> Iterator:
     """Yields `function(item)` of every item, as they get ready; `items` is taken as workers get free.
 
     `prepare` is called once in every process that works, before `function` is loaded in a new one.

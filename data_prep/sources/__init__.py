@@ -68,6 +68,7 @@ def _check_flags(job: Job, kind: str) -> None:
     only = {
         ("raster",): ("bands", "nodata", "mask", "resolution_m"),
         ("folder", "raster"): ("grid_pattern",),
+        ("raster", "tfds"): ("min_valid_fraction",),
         ("tfds",): ("tfds_split", "tfds_data_dir"),
     }
     for owners, fields in only.items():
@@ -84,6 +85,8 @@ def _check_flags(job: Job, kind: str) -> None:
         )
     if kind == "raster" and job.fit != "tile":
         raise InputError(f"fit {job.fit} is not for scenes; leave it out, they are cut into tiles")
+    if kind == "tfrecords" and job.fit != "tile":
+        raise InputError(f"fit {job.fit} is not for tfrecords input; leave it out, images are taken whole")
     if kind in ("tfds", "tfrecords") and job.labels == "folders":
         raise InputError(f"labels folders is not for {kind} input; set --labels=source for the labels it has")
     if kind in ("folder", "raster") and job.labels == "source":

@@ -33,7 +33,8 @@ class Survey:
     """What one input file offers, told from its header, or why it is `rejected`.
 
     It is read in `parts`, each a fair piece of work, of `tiles` square images at most altogether, with `bands` of
-    `dtype`; it has about `pixels` before anything is cut. `alpha` says that transparency will be dropped.
+    `dtype`; it has about `pixels` before anything is cut. `alpha` says that transparency will be dropped. It counts as
+    `images` files, since it may have many that are rejected one by one.
     """
 
     file: str
@@ -44,6 +45,7 @@ class Survey:
     pixels: int = 0
     alpha: bool = False
     rejected: str | None = None
+    images: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +84,14 @@ class Tile:
     split: str | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rejected:
+    """An image in a file of many that cannot be used, and why; the others can."""
+
+    key: str
+    reason: str
+
+
 class Source(Protocol):
     """Where images come from. Sources are small picklable values; every worker process has its own copy."""
 
@@ -96,7 +106,7 @@ class Source(Protocol):
     def agree(self, surveys: Sequence[Survey]) -> Form:
         """The form of the tiles of all these usable files. Raises InputError where they do not go together."""
 
-    def read(self, file: str, part: int, form: Form) -> Iterator[Tile]:
+    def read(self, file: str, part: int, form: Form) -> Iterator[Tile | Rejected]:
         """The tiles of one part of `file`, row by row. Raises UnusableFile where the file turns out to be bad."""
 
     def sample(self, file: str, every: int, form: Form) -> np.ndarray:

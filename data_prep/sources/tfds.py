@@ -1,6 +1,7 @@
 """TensorFlow datasets: `tfds:NAME/CONFIG:VERSION`, prepared already or prepared now, and `tfds:folder=DIR`.
 
-What counts as a file here is a slice of a split, in the order the dataset is stored in.
+What is read as a file here is a slice of a split, in the order the dataset is stored in. It counts as many files: an
+image that cannot be used is rejected alone.
 """
 
 import contextlib
@@ -15,11 +16,13 @@ from data_prep import files, quietly
 from data_prep.job import Job
 from data_prep.sources import inputs, squares
 from data_prep.sources.folder import Folder
-from data_prep.sources.source import DTYPES, Form, Listing, Source, Survey, Tile, UnusableFile
+from data_prep.sources.source import DTYPES, Form, Listing, Rejected, Source, Survey, Tile
 from progan_tf.data.bands import band_names, display_bands
 from progan_tf.errors import InputError
 
 _SLICE_TILES = 512
+
+Image = tuple[str, np.ndarray, str | None]  # key, pixels [H, W, C], label
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,40 +87,32 @@ class TfdsImages:
     def survey(self, file: str) -> Survey:
         opened = _open(self.spec, self.data_dir)
         height, width, channels = opened.image.shape
-        if not self._tiles(opened):
-            return Survey(file, rejected=f"too small: {width} x {height} pixels, less than {self.resolution}")
         images = len(_keys(opened, file))
-        try:
-            if not (height and width):  # the first one's size stands for all
-                height, width, _ = next(self._images(file))[1].shape
-        except UnusableFile as error:
-            return Survey(file, rejected=str(error))
+        if not self._tiles(opened):
+            return Survey(file, rejected=self._too_small(height, width), images=images)
+        if not (height and width):  # the first one's size stands for all
+            height, width = next((image.shape[:2] for _, image, _ in self._usable(file)), (0, 0))
         tiles, pixels = images * self._tiles(opened), images * height * width
-        return Survey(file, tiles=tiles, bands=band_names(channels), dtype=opened.dtype, pixels=pixels)
+        return Survey(file, tiles=tiles, bands=band_names(channels), dtype=opened.dtype, pixels=pixels, images=images)
 
     def agree(self, surveys: Sequence[Survey]) -> Form:
         return Form(surveys[0].bands, display_bands(surveys[0].bands), surveys[0].dtype)
 
-    def read(self, file: str, part: int, form: Form) -> Iterator[Tile]:
-        """As any source.
-
-        Raises:
-            InputError: an image is too small; a dataset whose images are all of one size tells before.
-        """
-        for key, image, label in self._images(file):
-            height, width, _ = image.shape
-            if min(height, width) < self.resolution:
-                raise InputError(
-                    f"{key} of tfds:{self.spec} is too small: {width} x {height} pixels; set a --resolution that all "
-                    "images have, or leave it out by --tfds_split"
-                )
+    def read(self, file: str, part: int, form: Form) -> Iterator[Tile | Rejected]:
+        for found in self._images(file):
+            if isinstance(found, Rejected):
+                yield found
+                continue
+            key, image, label = found
             for row, column, square, whole in squares.squares(image, self.resolution, self.fit, self.step):
                 valid = np.isfinite(square).all(axis=-1) if square.dtype.kind == "f" else None
                 yield Tile(key if whole else f"{key}#{row}_{column}", square, key, row, column, label, valid)
 
     def sample(self, file: str, every: int, form: Form) -> np.ndarray:
         images, stride = squares.thinning(every)
-        values = np.concatenate([squares.thinned(image, stride) for _, image, _ in self._images(file, images)])
+        opened = _open(self.spec, self.data_dir)
+        none = np.empty((0, opened.image.shape[2]), opened.dtype)
+        values = np.concatenate([none, *(squares.thinned(found[1], stride) for found in self._usable(file, images))])
         return values[np.isfinite(values).all(axis=-1)]
 
     def _tiles(self, opened: "_Opened") -> int:
@@ -125,27 +120,49 @@ class TfdsImages:
         height, width, _ = opened.image.shape
         return squares.count(height, width, self.resolution, self.fit, self.step) if height and width else 1
 
-    def _images(self, file: str, every: int = 1) -> Iterator[tuple[str, np.ndarray, str | None]]:
-        """(key, image [H, W, C], label) of every n-th example of a slice."""
+    def _too_small(self, height: int, width: int) -> str:
+        return f"too small: {width} x {height} pixels, less than {self.resolution}"
+
+    def _usable(self, file: str, every: int = 1) -> Iterator[Image]:
+        return (found for found in self._images(file, every) if not isinstance(found, Rejected))
+
+    def _images(self, file: str, every: int = 1) -> Iterator[Image | Rejected]:
+        """Every n-th image of a slice; behind damage of the file itself all are rejected."""
         opened = _open(self.spec, self.data_dir)
         import tensorflow as tf
+
+        keys, examples = _keys(opened, file), self._examples(opened, file)
+        for number, key in enumerate(keys):
+            try:
+                example = next(examples)
+            except (tf.errors.OpError, ValueError, OSError) as error:
+                yield from (Rejected(lost, _line(error)) for lost in keys[number:])
+                return
+            if number % every == 0:
+                yield self._decoded(opened, key, example)
+
+    def _decoded(self, opened: "_Opened", key: str, example: dict[str, Any]) -> Image | Rejected:
+        import tensorflow as tf
+
+        try:
+            image = opened.image.decode_example(example[opened.name]).numpy()
+            label = opened.label.int2str(int(example["label"])) if self.labels else None
+        except (tf.errors.OpError, ValueError) as error:
+            return Rejected(key, _line(error))
+        if min(image.shape[:2]) < self.resolution:
+            return Rejected(key, self._too_small(*image.shape[:2]))
+        return key, image, label
+
+    def _examples(self, opened: "_Opened", file: str) -> Iterator[dict[str, Any]]:
+        """The examples of a slice, images still encoded."""
         import tensorflow_datasets as tfds
 
         needed = {opened.name: True} | ({"label": True} if self.labels else {})
         encoded = tfds.decode.PartialDecoding(needed, {opened.name: tfds.decode.SkipDecoding()})
         in_order = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False, skip_prefetch=True)
-        key = file
-        try:
-            with _without_warnings():
-                found = opened.builder.as_dataset(split=_slice(file), decoders=encoded, read_config=in_order)
-            examples = iter(found)
-            for number, key in enumerate(_keys(opened, file)):
-                example = next(examples)
-                if number % every == 0:
-                    image = opened.image.decode_example(example[opened.name]).numpy()
-                    yield key, image, opened.label.int2str(int(example["label"])) if self.labels else None
-        except (tf.errors.OpError, ValueError, OSError) as error:
-            raise UnusableFile(f"{key}: {_line(error)}") from error
+        with _without_warnings():
+            found = opened.builder.as_dataset(split=_slice(file), decoders=encoded, read_config=in_order)
+        yield from found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,13 +198,17 @@ def _open(spec: str, data_dir: str) -> _Opened:
     if "image" in images:
         images = ["image"]
     if len(images) != 1:
-        raise InputError(f"input tfds:{spec} has no feature image, nor a single one of images: {', '.join(features)}")
+        raise InputError(
+            f"input tfds:{spec} has no feature image, nor a single one of images: {', '.join(features)}; save "
+            "those you want as files and give their folder"
+        )
     image = features[images[0]]
     classes = {name: features[name] for name in features if isinstance(features[name], tfds.features.ClassLabel)}
     opened = _Opened(builder, images[0], image, classes.get("label"))
     if opened.dtype not in DTYPES or len(image.shape) != 3 or not image.shape[2]:
         raise InputError(
-            f"input tfds:{spec} has {opened.dtype} images {image.shape}; {', '.join(DTYPES)} ones [H, W, C] are read"
+            f"input tfds:{spec} has {opened.dtype} images {image.shape}; {', '.join(DTYPES)} ones [H, W, C] are "
+            "read; save them as such and give their folder"
         )
     return opened
 

@@ -1,6 +1,6 @@
 """A dataset directory of ours, or a folder of the official ProGAN and StyleGAN tools, as the source of another one.
 
-Records of the resolution asked for are taken as they are, from all splits, with their keys, labels and places.
+Records of the resolution asked for are taken as they are, with their keys, labels, places and splits.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ _PART_RECORDS = 256
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """TFRecord files of `directory`, `shards` being (file, bytes, images) of each, with images of one resolution.
+    """TFRecord files of `directory`, `shards` being (file, bytes, images, split) of each, images of one resolution.
 
     Labels are the records' own numbers in `classes`, or rows of `label_file`; none where there are no `classes`. The
     key of a record without one is `file#index`.
@@ -35,7 +35,7 @@ class Records:
     directory: str
     resolution: int
     form: Form
-    shards: tuple[tuple[str, int, int], ...]
+    shards: tuple[tuple[str, int, int, str], ...]
     encoding: str = "raw"
     classes: tuple[str, ...] = ()
     label_file: str | None = None
@@ -43,20 +43,23 @@ class Records:
 
     @classmethod
     def of(cls, job: Job) -> "Records":
-        """Raises InputError where the dataset is none, or has not that resolution, labels, or distance of tiles."""
+        """Raises InputError where it is no dataset, or has not that resolution, labels, splits or distance of tiles."""
         quietly.import_tensorflow()
         from progan_tf.data import manifest
 
         dataset = manifest.load(job.input)
         level = job.resolution.bit_length() - 1
         _check(dataset, level, job)
-        listed = [shard for split in dataset.splits for shard in dataset.shards(split, level)]
         scaling = Scaling.from_dict(dataset.scaling) if dataset.scaling else None
         source = cls(
             job.input,
             job.resolution,
             Form(dataset.bands, dataset.display_bands, dataset.dtype, scaling, ready=True),
-            tuple((shard.file, shard.bytes, shard.images) for shard in listed),
+            tuple(
+                (shard.file, shard.bytes, shard.images, split)
+                for split in dataset.splits
+                for shard in dataset.shards(split, level)
+            ),
             dataset.encoding,
             dataset.labels if job.labels == "source" else (),
             dataset.label_file if job.labels == "source" else None,
@@ -65,10 +68,10 @@ class Records:
         return source
 
     def listing(self) -> Listing:
-        return Listing(tuple((file, size) for file, size, _ in self.shards))
+        return Listing(tuple((file, size) for file, size, *_ in self.shards))
 
     def survey(self, file: str) -> Survey:
-        size, images = self._shard(file)
+        size, images, _ = self._shard(file)
         path = files.join(self.directory, file)
         if not files.exists(path):
             return Survey(file, rejected="is missing, though the manifest lists it")
@@ -82,16 +85,18 @@ class Records:
 
     def read(self, file: str, part: int, form: Form) -> Iterator[Tile]:
         rows = self._rows_of_labels()
-        first = sum(images for _, _, images in self.shards[: self._files.index(file)])
+        first = sum(images for _, _, images, _ in self.shards[: self._files.index(file)])
+        _, _, split = self._shard(file)
         for index, record in self._records(file, part * _PART_RECORDS, _PART_RECORDS):
             key = record.key or f"{file}#{index}"
             number = record.label if rows is None else int(rows[first + index].argmax())
             label = self._class(number, index) if self.classes else None
             if record.place is None:
-                yield Tile(key, record.image, key, label=label)
+                yield Tile(key, record.image, key, label=label, split=split)
             else:
                 at = record.place
-                yield Tile(key, record.image, at.scene, at.row, at.column, label, bounds=at.bounds, crs=at.crs)
+                where = (at.scene, at.row, at.column)
+                yield Tile(key, record.image, *where, label, bounds=at.bounds, crs=at.crs, split=split)
 
     def sample(self, file: str, every: int, form: Form) -> np.ndarray:
         images, stride = squares.thinning(every)
@@ -100,10 +105,10 @@ class Records:
 
     @property
     def _files(self) -> list[str]:
-        return [file for file, _, _ in self.shards]
+        return [file for file, *_ in self.shards]
 
-    def _shard(self, file: str) -> tuple[int, int]:
-        """Bytes and images of a file."""
+    def _shard(self, file: str) -> tuple[int, int, str]:
+        """Bytes, images and split of a file."""
         return self.shards[self._files.index(file)][1:]
 
     def _records(self, file: str, first: int, count: int, every: int = 1) -> Iterator[tuple[int, "Record"]]:
@@ -142,8 +147,11 @@ class Records:
         from progan_tf.data import manifest
 
         rows = manifest.read_label_file(files.join(self.directory, self.label_file))
-        if len(rows) != sum(images for _, _, images in self.shards):
-            raise InputError(f"input {self.directory}: {self.label_file} has {len(rows)} rows, one an image is needed")
+        if len(rows) != sum(images for _, _, images, _ in self.shards):
+            raise InputError(
+                f"input {self.directory}: {self.label_file} has {len(rows)} rows, one an image is needed; set "
+                "--labels=none"
+            )
         if not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all()):
             raise InputError(f"input {self.directory}: {self.label_file} is not one-hot; set --labels=none")
         return rows
@@ -160,3 +168,8 @@ def _check(dataset: "Manifest", level: int, job: Job) -> None:
         raise InputError(f"input {job.input} has tiles {step} pixels apart at this resolution; set --stride={step}")
     if job.labels == "source" and not dataset.labels:
         raise InputError(f"input {job.input} has no labels; set --labels=none")
+    if job.splits and set(dataset.splits) != {"train"}:
+        raise InputError(
+            f"input {job.input} has splits already ({', '.join(dataset.splits)}), which its images stay in; leave "
+            "--splits out, or convert anew what it was made of"
+        )

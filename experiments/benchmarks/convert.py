@@ -6,9 +6,9 @@
 `tiles` converts 256 x 256 PNG files with 1, 2, ... processes, beside a plain single loop over the same files (decode,
 halve, write: what the published tool does) and beside the rate at which the disk takes the same bytes. `stages` tells
 what a tile costs a process once it has started, `plan` what planning costs in memory and time. `read` passes the
-dataset of `tiles` through the input pipeline from a warm cache. `scene` cuts a GeoTIFF of uint16, beside a bare
-windowed read of the same pixels, and a sparse one of `side` x `side` for the memory. Rounds alternate between the
-contestants; medians are printed. Peak memory is the sum over all processes of their largest resident size.
+datasets of `tiles`, raw and PNG, through the input pipeline from a warm cache. `scene` cuts a GeoTIFF of uint16,
+beside a bare windowed read of the same pixels, and a sparse one of `side` x `side` for the memory. Rounds alternate
+between the contestants; medians are printed. Peak memory is the sum over all processes of their largest resident size.
 """
 
 import contextlib
@@ -138,19 +138,21 @@ def _plan(folder: Path) -> None:
 def _read(folder: Path) -> None:
     from progan_tf.data import pipeline
 
-    if not (folder / "out2").exists():
-        _convert(_pngs(folder), folder / "out2", "--workers=2")
-    dataset = pipeline.open_dataset(str(folder / "out2"))
-    for level in (8, 5):
-        rates = []
-        for _ in range(_ROUNDS.value + 1):
-            batches = pipeline.batches(dataset, level, 64).as_numpy_iterator()
-            next(batches)
-            read, begin = 0, time.perf_counter()
-            while time.perf_counter() - begin < 5:
-                read += next(batches)[0].nbytes
-            rates.append(read / (time.perf_counter() - begin))
-        print(f"read back at {2**level} px: {statistics.median(rates[1:]) / 1e9:.2f} GB of pixels a second")
+    for encoding, name in (("raw", "out2"), ("png", "out-png")):
+        if not (folder / name).exists():
+            _convert(_pngs(folder), folder / name, "--workers=2", f"--encoding={encoding}")
+        dataset = pipeline.open_dataset(str(folder / name))
+        for level in (8, 5):
+            rates = []
+            for _ in range(_ROUNDS.value + 1):
+                batches = pipeline.batches(dataset, level, 64).as_numpy_iterator()
+                next(batches)
+                read, begin = 0, time.perf_counter()
+                while time.perf_counter() - begin < 5:
+                    read += next(batches)[0].nbytes
+                rates.append(read / (time.perf_counter() - begin))
+            rate = statistics.median(rates[1:]) / 1e9
+            print(f"{encoding} read back at {2**level} px: {rate:.2f} GB of pixels a second")
 
 
 def _scene(folder: Path) -> None:

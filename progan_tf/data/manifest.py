@@ -4,6 +4,7 @@ TensorFlow is loaded where a directory is opened, not where a manifest is writte
 """
 
 import dataclasses
+import fnmatch
 import json
 from typing import Any
 
@@ -106,10 +107,13 @@ def load(directory: str) -> Manifest:
     path = tf.io.gfile.join(directory, FILENAME)
     if not tf.io.gfile.isdir(directory):
         raise InputError(f"no dataset at {directory}: there is no such folder; make one with data_prep.convert")
-    if not tf.io.gfile.exists(path):
-        return infer(directory)
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return from_json(file.read().decode(errors="replace"), path)
+    try:
+        if not tf.io.gfile.exists(path):
+            return infer(directory)
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return from_json(file.read().decode(errors="replace"), path)
+    except tf.errors.OpError as error:
+        raise InputError(f"dataset {directory} cannot be read ({error.message}); make its files readable") from error
 
 
 def infer(directory: str) -> Manifest:
@@ -121,9 +125,12 @@ def infer(directory: str) -> Manifest:
 
     from progan_tf.data import reading
 
-    files = sorted(tf.io.gfile.glob(tf.io.gfile.join(directory, "*-r[0-9][0-9]*.tfrecords")))
+    files = official_files(directory)
     if not files:
-        raise InputError(f"no dataset at {directory}: it holds neither {FILENAME} nor *-rNN.tfrecords files")
+        raise InputError(
+            f"no dataset at {directory}: it holds neither {FILENAME} nor *-rNN.tfrecords files; give a folder that "
+            "does, or make one with data_prep.convert"
+        )
     shards = []
     for path in files:
         shape = reading.shape_of_first(path)
@@ -138,9 +145,12 @@ def infer(directory: str) -> Manifest:
     height, _, channels = reading.shape_of_first(files[-1])
     resolution = max(2**shard.level for shard in shards)
     if height != resolution:
-        raise InputError(f"{files[-1]} holds images of {height} pixels, less than other files of the folder")
+        raise InputError(
+            f"{files[-1]} holds images of {height} pixels, less than other files of {directory}; give every dataset a "
+            "folder of its own, its files named by their levels"
+        )
     labels, label_file = (), None
-    label_files = sorted(tf.io.gfile.glob(tf.io.gfile.join(directory, "*-rxx.labels")))
+    label_files = official_files(directory, "*-rxx.labels")
     if label_files:
         label_file = _basename(label_files[0])
         labels = tuple(f"label {i}" for i in range(read_label_file(label_files[0]).shape[1]))
@@ -158,13 +168,29 @@ def infer(directory: str) -> Manifest:
     )
 
 
+def official_files(directory: str, pattern: str = "*-r[0-9][0-9]*.tfrecords") -> list[str]:
+    """Paths of the files of a folder whose names match, sorted; the folder's own name is no pattern."""
+    import tensorflow as tf
+
+    names = fnmatch.filter(tf.io.gfile.listdir(directory), pattern)
+    return [tf.io.gfile.join(directory, name) for name in sorted(names)]
+
+
 def _basename(path: str) -> str:
     return path.rsplit("/", 1)[-1]
 
 
 def read_label_file(path: str) -> np.ndarray:
-    """Labels of an official `-rxx.labels` file: float32 [images, labels]."""
+    """Labels of an official `-rxx.labels` file: float32 [images, labels]. Raises InputError where it is damaged."""
     import tensorflow as tf
 
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return np.load(file).astype(np.float32)
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            rows = np.lib.format.read_array(file, allow_pickle=False).astype(np.float32)
+        if rows.ndim != 2:
+            raise ValueError(f"shape {list(rows.shape)} where rows of labels are expected")
+    except Exception as error:  # damaged headers make errors of every kind
+        raise InputError(
+            f"{path} cannot be read as labels ({error}); copy it again, or take it away to go without labels"
+        ) from error
+    return rows

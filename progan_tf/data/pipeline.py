@@ -64,9 +64,20 @@ class Dataset:
         }
 
     def label_table(self) -> np.ndarray:
-        """Labels of all images, float32 [images, labels], in the order of the records; no columns where unlabelled."""
+        """Labels of all images, float32 [images, labels], in the order of the records; no columns where unlabelled.
+
+        Raises:
+            InputError: labels that lie beside the records are damaged, or not one row an image.
+        """
         if self.manifest.label_file:
-            return manifests.read_label_file(tf.io.gfile.join(self.directory, self.manifest.label_file))
+            path = tf.io.gfile.join(self.directory, self.manifest.label_file)
+            rows = manifests.read_label_file(path)
+            if len(rows) != self.images:
+                raise InputError(
+                    f"{path} has {len(rows):,} rows for {self.images:,} images; copy it again, or take it away to go "
+                    "without labels"
+                )
+            return rows
         if not self.manifest.labels:
             return np.zeros((self.images, 0), np.float32)
         smallest = tf.data.TFRecordDataset(self.paths(self.manifest.levels[0])).batch(1024).map(reading.parse_labels)

@@ -101,8 +101,8 @@ def shape_of_first(path: str) -> tuple[int, int, int]:
             channels, height, width = features["shape"].int64_list.value
             return height, width, channels
     except Exception as error:
-        raise RecordError(f"{path}: record 0 cannot be read ({error}); is it a ProGAN TFRecord file?") from error
-    raise RecordError(f"{path}: holds no record")
+        raise RecordError(f"{path}: record 0 cannot be read ({error}); copy or convert the file again") from error
+    raise RecordError(f"{path}: holds no record; copy or convert the file again")
 
 
 def scan(

@@ -1,13 +1,14 @@
 """The manifest: saved, loaded, inferred, and errors that name the remedy."""
 
 import dataclasses
+import io
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from progan_tf.data import manifest, records
+from progan_tf.data import manifest, pipeline, records
 from progan_tf.errors import InputError
 from tests import datasets
 
@@ -49,6 +50,12 @@ def test_shards_are_found_by_split_and_level():
         EXAMPLE.shards("train", 4)
 
 
+def test_a_manifest_that_cannot_be_read_is_an_input_error(tmp_path):
+    (tmp_path / "dataset.json").mkdir()
+    with pytest.raises(InputError, match=r"cannot be read \(.*dataset\.json.*\); make its files readable"):
+        manifest.load(str(tmp_path))
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"name": "x"}', '{"splits": 3}', "null"])
 def test_a_damaged_manifest_is_an_input_error(tmp_path, content):
     (tmp_path / "dataset.json").write_text(content)
@@ -81,6 +88,44 @@ def test_official_labels_are_found(tmp_path):
     assert dataset.label_file == "it-rxx.labels"
     assert len(dataset.labels) == 5
     np.testing.assert_array_equal(manifest.read_label_file(str(tmp_path / "it-rxx.labels")).argmax(1), [4, 0, 2])
+
+
+def saved(rows: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, rows, allow_pickle=True)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no array",
+        b"PK\x03\x04 and no more",
+        saved(np.eye(3))[:-1],
+        saved(np.eye(3))[:40],
+        saved(np.arange(3)),
+        saved(np.array([["sea"]])),
+        saved(np.array([[None]])),
+        saved(np.eye(3)).replace(b"(3, 3)", b"(3, x)"),
+        saved(np.eye(3)).replace(b"(3, 3), }" + 12 * b" ", b"(3000000000000, 3), }"),
+    ],
+)
+def test_a_damaged_label_file_is_an_input_error_with_the_remedy(tmp_path, content):
+    (tmp_path / "it-rxx.labels").write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"it-rxx\.labels cannot be read as labels \(.*; copy it again, or take it away"
+    ):
+        manifest.read_label_file(str(tmp_path / "it-rxx.labels"))
+
+
+def test_labels_of_other_images_are_an_input_error_where_they_are_wanted(tmp_path):
+    with tf.io.TFRecordWriter(str(tmp_path / "it-r02.tfrecords")) as writer:
+        writer.write(records.serialize(np.zeros((4, 4, 1), np.uint8)))
+    (tmp_path / "it-rxx.labels").write_bytes(saved(np.eye(3)))
+    dataset = pipeline.open_dataset(str(tmp_path))
+    with pytest.raises(InputError, match=r"it-rxx\.labels has 3 rows for 1 images; copy it again"):
+        dataset.label_table()
 
 
 def test_a_manifest_of_before_there_were_encodings_is_of_raw_pixels(tmp_path):

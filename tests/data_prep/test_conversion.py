@@ -111,6 +111,9 @@ def test_max_tiles_takes_the_first_of_the_shuffled(tmp_path):
     everything, part = ([key for _, key, _ in read(tmp_path / f"out{limit}", 3)] for limit in (0, 7))
     assert len(set(everything)) == 24
     assert part == everything[:7]
+    source = manifest.load(str(tmp_path / "out7")).source
+    assert (source["tiles"], source["dropped"]) == (24, {"beyond max_tiles": 17})
+    assert dict(jsonl(tmp_path / "out7/dropped.jsonl")) == dict.fromkeys(everything[7:], "beyond max_tiles")
 
 
 def test_grey_folders_stay_grey_and_mixed_ones_become_colour(tmp_path):

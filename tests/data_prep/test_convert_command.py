@@ -81,6 +81,7 @@ def test_a_folder_is_converted_without_loading_tensorflow(images, tmp_path, enco
         ({"resolution": "big"}, "--resolution"),
         ({"fit": "stretch"}, "--fit"),
         ({"percentiles": "2,x"}, "percentiles 2,x is no list of numbers"),
+        ({"mask_exclude": "3.5"}, "mask_exclude 3.5 is no list of whole numbers; write them like 3,8,9"),
         ({"splits": "train=80"}, "splits train=80 is not written like train:80"),
         ({"splits": "test:1"}, "splits leave training empty"),
         ({"bands": "red"}, "bands is for raster input, this is folder"),

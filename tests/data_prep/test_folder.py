@@ -1,10 +1,12 @@
 """The folder source: what is listed, how squares are cut, which files are refused and why."""
 
+import errno
 import io
 import math
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,23 @@ def save(path: Path, array: np.ndarray, **options) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(array.squeeze()).save(path, **options)
     return path
+
+
+def close(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes all rights to `path`; root, who has them nevertheless, is refused here instead of by the system."""
+    path.chmod(0)
+
+    def refusing(function: Callable) -> Callable:
+        def asked(given, *arguments, **options):
+            if Path(given) == path:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return function(given, *arguments, **options)
+
+        return asked
+
+    if os.geteuid() == 0:
+        monkeypatch.setattr(Path, "open", refusing(Path.open))
+        monkeypatch.setattr(os, "scandir", refusing(os.scandir))
 
 
 def folder(root: Path, resolution: int = 8, fit: str = "tile", labels: bool = False) -> Folder:
@@ -84,9 +103,9 @@ def test_linked_folders_are_followed_but_not_in_circles(tmp_path):
     assert [name for name, _ in folder(tmp_path / "in").listing().files] == ["link/x.png"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
-def test_a_folder_that_cannot_be_listed_is_an_input_error(tmp_path):
-    (tmp_path / "closed").mkdir(mode=0)
+def test_a_folder_that_cannot_be_listed_is_an_input_error(tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir()
+    close(tmp_path / "closed", monkeypatch)
     with pytest.raises(InputError, match="closed cannot be listed"):
         folder(tmp_path).listing()
 
@@ -341,9 +360,8 @@ def test_a_file_that_went_away_or_shrank_since_the_survey_is_rejected(tmp_path):
         list(folder(tmp_path).read("x.png", 0, form()))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
-def test_a_file_that_must_not_be_read_is_rejected(tmp_path):
-    save(tmp_path / "x.png", pixels(8, 8)).chmod(0)
+def test_a_file_that_must_not_be_read_is_rejected(tmp_path, monkeypatch):
+    close(save(tmp_path / "x.png", pixels(8, 8)), monkeypatch)
     assert folder(tmp_path).survey("x.png").rejected == "Permission denied"
 
 

@@ -117,6 +117,22 @@ def test_a_whole_dataset_is_verified_told_and_shown(converted, tmp_path):
     assert not (converted / "inspection").exists()
 
 
+def test_a_label_file_that_is_gone_is_damage_and_repair_brings_it_back(tmp_path):
+    write_images(tmp_path / "places")
+    folder = tmp_path / "dataset"
+    convert(Job(str(tmp_path / "places"), str(folder), resolution=16, labels="folders", shards=1, workers=1))
+    path = folder / "train/places-rxx.labels"
+    whole = path.read_bytes()
+    path.unlink()
+    failed = command(data_dir=folder)
+    assert failed.returncode == 1
+    assert failed.stderr == f"inspect: 1 damaged file in {folder}, first {path}: missing; repeat with --repair\n"
+    done = command(data_dir=folder, repair=True, output=tmp_path / "page")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"verified {folder}: all 4 files are whole" in done.stdout
+    assert path.read_bytes() == whole
+
+
 def test_every_damaged_file_is_named_and_the_exit_code_is_1(dataset):
     listed = manifests.load(str(dataset)).splits
     flipped, gone = dataset / listed["train"][0].file, dataset / listed["test"][-1].file
@@ -261,6 +277,7 @@ def test_the_page_of_an_official_folder(official, tmp_path):
         ({}, "--data_dir"),
         ({"data_dir": "NOWHERE"}, "no dataset at"),
         ({"data_dir": "NOWHERE", "input": "there"}, "--input=there is for --repair alone"),
+        ({"data_dir": "NOWHERE", "tfds_data_dir": "there"}, "--tfds_data_dir=there is for --repair alone"),
     ],
 )
 def test_wrong_use_is_exit_code_2_and_one_line(tmp_path, options, message):
@@ -418,6 +435,33 @@ def test_coordinates_nobody_knows_are_drawn_as_they_are():
     corners, degrees = inspection_page._corners("unknown coordinates", np.array([[1.0, 2.0, 3.0, 4.0]]))
     assert not degrees
     assert corners.tolist() == [[[1, 2], [3, 2], [3, 4], [1, 4]]]
+
+
+@pytest.mark.parametrize("name", ["places-r03.tfrecords", "places-rxx.labels"])
+def test_what_cannot_be_read_in_an_official_folder_is_damage(official, name):
+    make_folder(official / name)
+    (found,) = inspection.unreadable(str(official))
+    assert (found.file, found.reason[:15]) == (name, "cannot be read ")
+
+
+def test_a_label_file_cut_short_is_damage_in_an_official_folder(official):
+    truncate(official / "places-rxx.labels")
+    (found,) = inspection.unreadable(str(official))
+    assert found.file == "places-rxx.labels"
+
+
+def test_an_official_folder_may_have_any_name(official, tmp_path):
+    official.rename(tmp_path / "[ab]*?")
+    assert damage(tmp_path / "[ab]*?") == {}
+    truncate(tmp_path / "[ab]*?/places-r04.tfrecords")
+    assert [one.file for one in inspection.unreadable(str(tmp_path / "[ab]*?"))] == ["places-r04.tfrecords"]
+
+
+def test_a_manifest_that_cannot_be_read_is_exit_code_2_and_one_line(dataset):
+    make_folder(dataset / "dataset.json")
+    wrong = command(data_dir=dataset)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert wrong.stderr.startswith(f"inspect: dataset {dataset} cannot be read ({dataset}/dataset.json")
 
 
 def test_a_manifest_that_is_no_json_is_bad_input(dataset):

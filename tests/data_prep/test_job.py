@@ -33,6 +33,7 @@ from progan_tf.errors import InputError
         ({"value_range": (0.0, math.nan)}, "no pair low,high"),
         ({"value_range": (0.0, math.inf)}, "no pair low,high"),
         ({"value_range": (0.0, 1.0), "scaling": "none"}, "value_range has no meaning with scaling none"),
+        ({"value_range": (0.0, 1.0, 0.0, 2.0), "scaling": "joint"}, "value_range has a pair a band, scaling joint one"),
         ({"splits": (("train", 1.0), ("train", 1.0))}, "each once"),
         ({"splits": (("train", 1.0), ("holdout", 1.0))}, "each once"),
         ({"splits": (("test", 1.0),)}, "splits leave training empty"),

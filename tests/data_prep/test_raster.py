@@ -71,7 +71,7 @@ def test_parts_and_reads_change_nothing_in_the_tiles(tmp_path_factory, height, w
     step=st.sampled_from([64, 100, 256, 300, 5000]),
     pixel_bytes=st.sampled_from([1, 6, 8, 52]),
 )
-def test_no_more_than_64_mb_are_read_at_once_and_parts_are_that_large(height, width, step, pixel_bytes):
+def test_no_more_than_32_mib_are_read_at_once_and_parts_are_that_large(height, width, step, pixel_bytes):
     tiling = raster._Tiling.of(Grid(width, height, PLACE, None), 256, step, pixel_bytes)
     tile, seen = 256 * 256 * pixel_bytes, 0
     for part in range(tiling.parts):

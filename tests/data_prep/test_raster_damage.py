@@ -1,6 +1,8 @@
 """Scenes that are damaged: read, or refused with a reason."""
 
 import itertools
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from tests.damage import damaged
 from tests.data_prep.rasters import LAYOUTS, noise, source, write
 
 rasterio = pytest.importorskip("rasterio", reason="scenes are read by rasterio")
+
+PROJECT = Path(__file__).parents[2]
 
 
 def outcome(rasters: Rasters, file: str) -> str | None:
@@ -111,3 +115,25 @@ def test_what_is_no_raster_is_rejected(tmp_path):
         assert isinstance(survey, Survey)
         assert survey.rejected
         assert reason in survey.rejected
+
+
+def convert(folder: Path, output: Path, *flags: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "data_prep.convert", f"--input={folder}", f"--output={output}", "--resolution=16"]
+    return subprocess.run(
+        [*command, "--workers=1", *flags], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_a_scene_cut_short_is_one_line_of_the_command_and_is_passed_over_where_that_is_allowed(tmp_path):
+    for name in ("cut.tif", "whole.tif"):
+        path = write(tmp_path / "in" / name, noise("uint8"), **LAYOUTS["tiled"])
+    (tmp_path / "in/cut.tif").write_bytes(path.read_bytes()[:-2000])
+    wrong = convert(tmp_path / "in", tmp_path / "strict")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert wrong.stderr.startswith("convert: 1 of 2 files cannot be used")
+    assert "first cut.tif: " in wrong.stderr
+    assert sorted(path.name for path in (tmp_path / "strict").rglob("*.tfrecords")) == []
+    done = convert(tmp_path / "in", tmp_path / "out", "--max_bad_fraction=0.5")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "12 images of 16 x 16 x 3 uint8" in done.stdout
+    assert '{"file": "cut.tif", "reason": ' in (tmp_path / "out/rejected.jsonl").read_text()

@@ -13,6 +13,7 @@ from PIL import Image
 
 from data_prep import conversion, inspection
 from data_prep.conversion import convert
+from data_prep.inspection import Damage
 from data_prep.job import Job
 from data_prep.repair import job_of, repair
 from progan_tf.data import manifest as manifests
@@ -62,12 +63,12 @@ def state(folder: Path) -> dict[str, tuple]:
     }
 
 
-def mend(dataset: Path, given: Path | None = None) -> None:
+def mend(dataset: Path, **moved: Path) -> None:
     manifest = manifests.load(str(dataset))
     damaged = inspection.damage(str(dataset), manifest)
     assert damaged
     # One process: others would load TensorFlow first.
-    repair(str(dataset), manifest, damaged, str(given or ""), workers=1)
+    repair(str(dataset), manifest, damaged, {place: str(path) for place, path in moved.items()}, workers=1)
 
 
 def contents(states: dict[str, tuple]) -> dict[str, bytes]:
@@ -118,7 +119,7 @@ def test_images_that_moved_are_read_where_they_are_now(images, tmp_path):
     images.rename(tmp_path / "moved & renamed")
     with pytest.raises(InputError, match="places is not there"):
         mend(dataset)
-    mend(dataset, tmp_path / "moved & renamed")
+    mend(dataset, input=tmp_path / "moved & renamed")
     assert contents(state(dataset)) == before
 
 
@@ -128,6 +129,66 @@ def test_a_split_that_is_gone_as_a_whole_comes_back(images):
     shutil.rmtree(dataset / "test")
     mend(dataset)
     assert contents(state(dataset)) == before
+
+
+def test_a_mask_that_moved_is_read_where_it_is_now(tmp_path):
+    pytest.importorskip("rasterio", reason="scenes are read by rasterio")
+    from tests.data_prep import rasters
+
+    (tmp_path / "masks").mkdir()
+    rasters.write(tmp_path / "scenes/x.tif", rasters.noise("uint8", 3, 64, 64))
+    rasters.write(tmp_path / "masks/x.tif", rasters.classes(64, 64) // 11 * 9)
+    recipe = {"mask": str(tmp_path / "masks/{scene}.tif"), "mask_exclude": (9,), "min_valid_fraction": 0.5}
+    dataset = make(tmp_path / "scenes", **recipe, splits=())
+    before = contents(state(dataset))
+    harm(dataset, one_shard=True)
+    (tmp_path / "masks").rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=r"has other files than when .* --input or --mask"):
+        mend(dataset)
+    mend(dataset, mask=tmp_path / "moved/{scene}.tif")
+    assert contents(state(dataset)) == before
+
+
+def test_a_mask_for_what_was_made_without_is_refused(images):
+    dataset = make(images)
+    harm(dataset)
+    with pytest.raises(InputError, match="was made without one; leave it out"):
+        mend(dataset, mask=images)
+
+
+def mix_up(path: Path) -> None:
+    rows = np.load(path)
+    with path.open("wb") as file:
+        np.save(file, rows[:, ::-1])
+
+
+@pytest.mark.parametrize(
+    "harm_labels, reason",
+    [
+        (Path.unlink, "missing"),
+        (mix_up, "not the labels of the records"),
+        (lambda path: path.write_bytes(b""), "not the labels of the records"),
+    ],
+)
+def test_label_files_are_verified_and_come_back_from_the_records(tmp_path, harm_labels, reason):
+    for i, image in enumerate(datasets.landscape(12, 16)):
+        (tmp_path / "in" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "in" / "ab"[i % 2] / f"{i}.png")
+    dataset = make(tmp_path / "in", shards=1, labels="folders")
+    before = contents(state(dataset))
+    assert {"train/in-rxx.labels", "test/in-rxx.labels"} < before.keys()
+    labels = dataset / "train/in-rxx.labels"
+    harm_labels(labels)
+    assert inspection.damage(str(dataset), manifests.load(str(dataset))) == [Damage("train/in-rxx.labels", reason)]
+    (tmp_path / "in").rename(tmp_path / "gone")  # they are not needed
+    mend(dataset)
+    assert contents(state(dataset)) == before
+    (tmp_path / "gone").rename(tmp_path / "in")
+    harm(dataset, one_shard=True)
+    harm_labels(labels)
+    mend(dataset)
+    assert contents(state(dataset)) == before
+    assert sorted(path.name for path in dataset.iterdir()) == ["dataset.json", "test", "train"]
 
 
 def add_a_file(images: Path) -> None:
@@ -172,7 +233,7 @@ def test_a_source_that_changed_is_refused_and_nothing_is_harmed(images, tmp_path
     with pytest.raises(InputError, match=message):
         mend(dataset)
     assert state(dataset) == before
-    mend(dataset, original)
+    mend(dataset, input=original)
     assert contents(state(dataset)) == whole
 
 

@@ -23,6 +23,7 @@ def photos(tmp_path) -> Path:
         ("bands", ("1",), "raster"),
         ("nodata", 0.0, "raster"),
         ("resolution_m", 10.0, "raster"),
+        ("min_valid_fraction", 0.5, "raster or tfds"),
         ("tfds_split", "test", "tfds"),
         ("tfds_data_dir", "/data", "tfds"),
     ],

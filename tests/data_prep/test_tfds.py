@@ -1,5 +1,7 @@
 """TensorFlow datasets as a source: which slices, which pixels, keys and labels, and what is refused and how."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +12,11 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from data_prep import sources
+from data_prep import inspection, sources
 from data_prep.conversion import convert
 from data_prep.job import Job
-from data_prep.sources.source import UnusableFile
+from data_prep.repair import repair
+from data_prep.sources.source import Rejected, Tile
 from data_prep.sources.tfds import TfdsImages
 from progan_tf.data import manifest, records
 from progan_tf.errors import InputError
@@ -175,7 +178,7 @@ def job(data_dir: Path, spec: str = "small_scenes", output: str = "unused", **op
 def tiles(found: TfdsImages) -> list:
     listed = [name for name, _ in found.listing().files]
     form = found.agree([found.survey(name) for name in listed])
-    return [tile for name in listed for tile in found.read(name, 0, form)]
+    return [tile for name in listed for tile in found.read(name, 0, form) if isinstance(tile, Tile)]
 
 
 def reference(data_dir: Path, split: str = "train") -> dict[str, dict]:
@@ -329,6 +332,25 @@ def test_the_command_reads_prepared_data_whose_code_it_does_not_have_and_says_no
     assert "20 images of 16 x 16 x 3 uint8" in done.stdout
 
 
+def test_damaged_shards_are_made_again_from_where_the_data_lies_or_lies_now(data_dir, tmp_path):
+    source(data_dir).listing()
+    here = shutil.copytree(data_dir, tmp_path / "here")
+    convert(job(here, output=tmp_path / "out", labels="source", shards=1))
+    dataset = manifest.load(str(tmp_path / "out"))
+    path = tmp_path / "out" / dataset.shards("train", 4)[0].file
+    whole = path.read_bytes()
+
+    def mend(**moved: str) -> None:
+        path.write_bytes(whole[:-5])
+        repair(str(tmp_path / "out"), dataset, inspection.damage(str(tmp_path / "out"), dataset), moved, workers=1)
+        assert path.read_bytes() == whole
+
+    mend()
+    here.rename(tmp_path / "there")
+    mend(tfds_data_dir=str(tmp_path / "there"))
+    assert not here.exists()  # or it would have been prepared again
+
+
 # Folders laid out for tfds.ImageFolder
 
 
@@ -399,13 +421,25 @@ def test_images_that_are_all_too_small_are_rejected_before_anything_is_read(data
         convert(job(data_dir, output=tmp_path / "out", resolution=32))
 
 
-def test_one_image_among_others_that_is_too_small_is_named(data_dir):
-    message = r"mixed_scenes-train.tfrecord-00000-of-00001__\d of tfds:mixed_scenes/small is too small: 24 x 6 pixels"
-    with pytest.raises(InputError, match=message):
-        tiles(source(data_dir, "mixed_scenes/small", resolution=8))
+def rejected(found: TfdsImages) -> dict[str, str]:
+    """Images that are rejected, by their keys."""
+    ((name, _),) = found.listing().files
+    return {one.key: one.reason for one in found.read(name, 0, None) if isinstance(one, Rejected)}
 
 
-def test_an_example_that_cannot_be_decoded_is_named(data_dir):
+def test_one_image_among_others_that_is_too_small_is_rejected_alone(data_dir, tmp_path):
+    ((key, reason),) = rejected(source(data_dir, "mixed_scenes/small", resolution=8)).items()
+    assert key.startswith("mixed_scenes-train.tfrecord-00000-of-00001__")
+    assert reason == "too small: 24 x 6 pixels, less than 8"
+    options = {"resolution": 8, "scaling": "bands", "fit": "crop"}
+    with pytest.raises(InputError, match=f"1 of 4 files cannot be used, .*first {key}: {reason}"):
+        convert(job(data_dir, "mixed_scenes/small", tmp_path / "strict", **options))
+    found = convert(job(data_dir, "mixed_scenes/small", tmp_path / "out", max_bad_fraction=0.25, **options)).manifest
+    assert (found.images("train"), found.source["files"], found.source["rejected"]) == (3, 4, 1)
+    assert json.loads((tmp_path / "out/rejected.jsonl").read_text()) == {"file": key, "reason": reason}
+
+
+def test_an_example_that_cannot_be_decoded_is_rejected_alone(data_dir):
     expected = {}
     config = tfds.ReadConfig(add_tfds_id=True)
     builder = tfds.builder("mixed_scenes/broken", data_dir=str(data_dir))
@@ -413,15 +447,20 @@ def test_an_example_that_cannot_be_decoded_is_named(data_dir):
     encoded = {"image": tfds.decode.SkipDecoding()}
     for example in tfds.as_numpy(builder.as_dataset(split="train", read_config=config, decoders=encoded)):
         expected[example["image"][8:].startswith(b"and then")] = example["tfds_id"].decode()
-    with pytest.raises(UnusableFile, match=expected[True]):
-        tiles(source(data_dir, "mixed_scenes/broken", resolution=8))
+    found = source(data_dir, "mixed_scenes/broken", resolution=8)
+    assert list(rejected(found)) == [expected[True]]
+    assert len({tile.scene for tile in tiles(found)}) == 3
+    ((name, _),) = found.listing().files
+    assert len(found.sample(name, 1, None)) == (8 + 16 + 24) * 24
 
 
-def test_a_damaged_file_is_told_with_the_example_it_shows_at(tmp_path):
-    tiles(source(tmp_path))
+def test_examples_behind_damage_of_their_file_are_rejected(tmp_path):
+    keys = [tile.key for tile in tiles(source(tmp_path))]
     (path,) = (tmp_path / "small_scenes/1.2.0").glob("*train*")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(UnusableFile, match=r"small_scenes-train.tfrecord-00000-of-00001__\d+: .*corrupted record"):
-        tiles(source(tmp_path))
+    lost = rejected(source(tmp_path))
+    assert list(lost) == keys[-len(lost) :]
+    assert 8 <= len(lost) <= 12
+    assert all("corrupted record" in reason for reason in lost.values())

@@ -1,4 +1,4 @@
-"""TFRecords as a source: records as they are, with keys, labels and places, of one level and all splits."""
+"""TFRecords as a source: records as they are, with keys, labels, places and splits, of one level."""
 
 import json
 from pathlib import Path
@@ -183,6 +183,29 @@ def test_a_dataset_converted_again_has_the_same_images_labels_and_places(tmp_pat
             assert found[record.key].label == record.label
 
 
+@pytest.mark.parametrize("level", [3, 4])
+def test_images_stay_in_the_split_they_are_in(tmp_path, level):
+    folder = write(tmp_path / "in")
+    convert(job(folder, tmp_path / "out", resolution=2**level))
+    before, after = (
+        {split: sorted(record.key for record in found) for split, found in datasets.read(tmp_path / name).items()}
+        for name in ("in", "out")
+    )
+    assert after == before
+    assert before["test"] == ["tile 12", "tile 13"]
+
+
+def test_what_has_splits_is_not_split_again(tmp_path):
+    folder, splits = write(tmp_path / "in"), (("train", 50.0), ("test", 50.0))
+    with pytest.raises(
+        InputError, match=r"has splits already \(train, test\), which its images stay in; leave --splits"
+    ):
+        source(folder, splits=splits)
+    official(tmp_path / "flat")
+    found = convert(job(tmp_path / "flat", tmp_path / "out", splits=splits)).manifest
+    assert (found.images("train") + found.images("test"), set(found.splits)) == (6, {"train", "test"})
+
+
 def test_places_become_neighbours_in_the_new_dataset(tmp_path):
     convert(job(write(tmp_path / "in"), tmp_path / "out"))
     dataset = manifest.load(str(tmp_path / "out"))
@@ -222,6 +245,11 @@ def test_a_scaling_is_kept_and_joined_to_a_new_one(tmp_path):
         ({"resolution": 32}, r"has no images of 32 pixels, only 4, 8, 16; set --resolution"),
         ({"stride": 8}, "has tiles 16 pixels apart at this resolution; set --stride=16"),
         ({"labels": "folders"}, "labels folders is not for tfrecords input"),
+        ({"fit": "crop"}, "fit crop is not for tfrecords input; leave it out, images are taken whole"),
+        (
+            {"min_valid_fraction": 0.5},
+            "min_valid_fraction is for raster or tfds input, this is tfrecords",
+        ),
         ({"grid_pattern": "{row}_{column}"}, "grid_pattern is for folder or raster input"),
         ({"labels": "source"}, "has no labels; set --labels=none"),
     ],
@@ -280,8 +308,8 @@ def test_a_damaged_file_is_rejected_and_the_others_are_used(tmp_path):
     flip(folder / "train/it-r04-00000-of-00002.tfrecords")
     with pytest.raises(InputError, match=r"1 of 3 files cannot be used.*record 2 is damaged"):
         convert(job(folder, tmp_path / "out"))
-    report = convert(job(folder, tmp_path / "out2", max_bad_fraction=0.5))
-    assert report.manifest.images("train") == IMAGES - 8
+    dataset = convert(job(folder, tmp_path / "out2", max_bad_fraction=0.5)).manifest
+    assert (dataset.images("train"), dataset.images("test")) == (4, 2)
     assert "record 2 is damaged" in (tmp_path / "out2/rejected.jsonl").read_text()
 
 
