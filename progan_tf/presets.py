@@ -102,13 +102,13 @@ PRESETS: dict[str, Config] = {
         training=dataclasses.replace(
             _SATELLITE,
             task="extension",
-            ema_half_life_kimg=4.0,
+            ema_half_life_kimg=2.0,
             steps_per_call=16,
             tick_kimg={4: 10, 64: 8},
             grid_columns=12,
             grid_rows=6,
         ),
-        extension=ExtensionConfig(gamma=0.9, reconstruction_weight=60.0, diversity_weight=0.02),
+        extension=ExtensionConfig(gamma=0.9, reconstruction_weight=4.0, seam_weight=1.0, diversity_weight=0.05),
     ),
 }
 
