@@ -1,6 +1,7 @@
 """Everything that is measured of one way to extend windows, gathered in one result."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -77,6 +78,22 @@ class Setting:
         half = self.windows.shape[1] // 2
         parts = [(slice(row, row + half), slice(column, column + half)) for row in (0, half) for column in (0, half)]
         return [(number, *part) for number, mask in enumerate(self.known) for part in parts if not mask[part].any()]
+
+    def seen_quadrants(self, images: np.ndarray) -> np.ndarray:
+        """What the network sees in those quarters of images [N, W, W, C]."""
+        return self.extractor(Images.of("quadrants", np.stack([images[place] for place in self.quadrants])))
+
+    def seen_tiles(self, tiles: np.ndarray) -> np.ndarray:
+        """What it sees in the tiles [N, W, T, C] of a ring."""
+        return self.extractor(Images.of("ring", _squares(tiles)))
+
+    @functools.cached_property
+    def seen_real_quadrants(self) -> np.ndarray:
+        return self.seen_quadrants(self.windows)
+
+    @functools.cached_property
+    def seen_real_tiles(self) -> np.ndarray:
+        return self.seen_tiles(self.windows[:, :, self.windows.shape[2] - self.tile :])
 
 
 def steps(method: Method, setting: Setting) -> int:
@@ -187,14 +204,13 @@ def _drift(tiles: list[np.ndarray]) -> dict[str, object]:
 
 def _distributions(setting: Setting, made: np.ndarray) -> dict[str, float]:
     """FID and KID of what was made in the unknown quadrants against what is really there."""
-    places = setting.quadrants
-    if len(places) < 4:
+    count = len(setting.quadrants)
+    if count < 4:
         raise InputError(
-            f"fid and kid compare quarters of windows that are wholly unknown, and the masks leave {len(places)}; "
+            f"fid and kid compare quarters of windows that are wholly unknown, and the masks leave {count}; "
             "evaluate the masks half, quadrant or corner, or leave fid and kid out"
         )
-    crops = [np.stack([images[place] for place in places]) for images in (setting.windows, made)]
-    real, generated = (setting.extractor(Images.of("quadrants", crop)) for crop in crops)
+    real, generated = setting.seen_real_quadrants, setting.seen_quadrants(made)
     found = {}
     if "fid" in setting.metrics:
         found["fid"] = frechet_distance(real, generated)
@@ -213,9 +229,7 @@ def _ring_seam(strips: np.ndarray, ring: int, setting: Setting) -> float:
 
 
 def _ring_kid(tiles: np.ndarray, setting: Setting) -> float:
-    real = setting.windows[:, :, setting.windows.shape[2] - setting.tile :]
-    features = [setting.extractor(Images.of("ring", _squares(images))) for images in (real, tiles)]
-    return kernel_distance(*features).value
+    return kernel_distance(setting.seen_real_tiles, setting.seen_tiles(tiles)).value
 
 
 def _squares(tiles: np.ndarray) -> np.ndarray:
