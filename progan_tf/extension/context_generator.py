@@ -48,6 +48,8 @@ class ContextGenerator(GrowingNetwork):
         config: as of the other networks; `resolution` is the window.
     """
 
+    optional = frozenset({"copied", "gate"})  # attention's
+
     def __init__(
         self,
         config: NetworkConfig,

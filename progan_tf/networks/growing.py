@@ -22,6 +22,8 @@ class GrowingNetwork:
         precision: float32, mixed_bfloat16 or mixed_float16 of hidden layers; weights are float32 in any.
     """
 
+    optional: frozenset[str] = frozenset()  # layers, named without their size, that a configuration may leave out
+
     def __init__(self, config: NetworkConfig, seed: int, name: str, precision: str = "float32"):
         self.config = config
         self.name = name

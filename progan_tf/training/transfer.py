@@ -39,6 +39,8 @@ def begin(config: Config, networks: Networks, init_from: str | None) -> Progress
 def take(source: Source, networks: Networks, name: str) -> None:
     """Sets generator, discriminator and averaged generator to those of a source; levels it has not stay as they are.
 
+    Optional layers that one of them lacks, such as those of attention, are left out or stay as they are.
+
     Raises:
         InputError: a weight that both should have is of one alone, or of different shapes; nothing is changed.
     """
@@ -46,9 +48,10 @@ def take(source: Source, networks: Networks, name: str) -> None:
     top = max(map(_level, source.weights))
     wanted = {weight: tuple(variable.shape) for weight, variable in ours.items() if _level(weight) <= top}
     given = {weight: values.shape for weight, values in source.weights.items()}
+    lacking = {weight for weight in wanted.keys() ^ given.keys() if weight.split("/")[2] in networks.generator.optional}
     faults = [
         f"{weight} is {given.get(weight, 'missing')} there and {wanted.get(weight, 'missing')} here"
-        for weight in sorted(wanted.keys() | given.keys())
+        for weight in sorted((wanted.keys() | given.keys()) - lacking)
         if given.get(weight) != wanted.get(weight)
     ]
     if faults:
@@ -58,8 +61,8 @@ def take(source: Source, networks: Networks, name: str) -> None:
             f"new: give this run the latent_size, fmap_base, fmap_max, channels and labels of that one, and at least "
             f"its resolution ({2**top})"
         )
-    for weight, values in source.weights.items():
-        ours[weight].assign(values)
+    for weight in given.keys() - lacking:
+        ours[weight].assign(source.weights[weight])
 
 
 def _level(weight: str) -> int:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from progan_tf import imaging, schedule
-from progan_tf.config import Config, NetworkConfig, ScheduleConfig, TrainingConfig
+from progan_tf.config import Config, ExtensionConfig, NetworkConfig, ScheduleConfig, TrainingConfig
 from progan_tf.data import pipeline
 from progan_tf.errors import InputError, Stopped
 from progan_tf.export import saved_model
+from progan_tf.extension.task import extension
 from progan_tf.networks.growing import level_of
 from progan_tf.schedule import Phase
 from progan_tf.training import checkpoints, run_directory, source, strategy, trainer, transfer
@@ -193,6 +194,27 @@ def test_the_start_of_a_level_is_where_the_schedule_has_it(level):
 def test_a_network_that_does_not_fit_is_refused_by_name(finished, config, words):
     with pytest.raises(InputError, match=words):
         begun(finished, config)
+
+
+@pytest.mark.parametrize(("attention", "kept"), [("off", ()), ("plain", ("copied",)), ("gated", ("copied", "gate"))])
+def test_attention_may_be_switched_off_and_on(attention, kept):
+    """Between runs of extension: its layers are left out, or begin anew; the others are all taken."""
+
+    def networks(attention: str, seed: int) -> Networks:
+        changed = ExtensionConfig(attention=attention, attention_resolution=16)
+        network = dataclasses.replace(SMALL.network, resolution=32)
+        config = Config(network=network, training=TrainingConfig(task="extension", seed=seed), extension=changed)
+        return Networks(config, extension(config).generator, extension(config).discriminator)
+
+    gated, other = networks("gated", 1), networks(attention, 2)
+    for one, another in ((gated, other), (other, networks("gated", 3))):
+        before = {name: variable.numpy() for name, variable in another.variables.items()}
+        weights = {name: one.variables[name].numpy() for name in one.variables if name.partition("/")[0] in NETWORKS}
+        transfer.take(source.Source(weights, 5, 1.0, 0.0), another, "the other")
+        for name, variable in another.variables.items():
+            if name.partition("/")[0] in NETWORKS:
+                shared = name.split("/")[2] not in {"copied", "gate"} - set(kept)
+                np.testing.assert_array_equal(variable.numpy(), weights[name] if shared else before[name])
 
 
 def test_a_source_that_is_larger_is_refused(finished, tmp_path):
