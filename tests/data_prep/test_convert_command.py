@@ -171,8 +171,9 @@ def wait_until(condition) -> None:
 @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3])
 def test_interrupted_while_workers_start_it_is_one_line(images, tmp_path, seconds):
     """Ctrl-C goes to the workers as well, which have not got so far as to leave it to their parent."""
+    work = {"resolution": 8, "encoding": "png"}  # of many seconds, for a busy machine may send the signal late
     process = subprocess.Popen(
-        command(input=images, output=tmp_path / "out", resolution=64, workers=2),
+        command(input=images, output=tmp_path / "out", workers=2, **work),
         cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     wait_until(lambda: len(children(process.pid)) >= 2)

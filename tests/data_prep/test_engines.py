@@ -42,6 +42,13 @@ def test_a_worker_that_was_killed_is_one_line():
         list(local.run(os._exit, [1, 1, 1], 2))
 
 
+def test_workers_are_left_in_the_middle_of_results():
+    """Of 256 MB, which no pipe holds: each is being sent when the first one has been taken."""
+    leave = "from data_prep.engines import local; run = local.run(bytes, [1 << 28] * 4, 2); next(run); run.close()"
+    done = subprocess.run([sys.executable, "-c", leave], cwd=PROJECT, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_a_disk_refuses_and_what_failed_is_the_same_error_outside(engine):
     with pytest.raises(OSError, match="No space left on device") as caught:
