@@ -1,6 +1,5 @@
-"""TensorFlow datasets as a source: which slices, which pixels, keys and labels, and what is refused and how."""
+"""TensorFlow datasets as a source: which slices, which pixels, keys and labels, and whole conversions."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -12,173 +11,16 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from data_prep import inspection, sources
+from data_prep import inspection
 from data_prep.conversion import convert
-from data_prep.job import Job
 from data_prep.repair import repair
-from data_prep.sources.source import Rejected, Tile
-from data_prep.sources.tfds import TfdsImages
 from progan_tf.data import manifest, records
 from progan_tf.errors import InputError
+from tests.data_prep.tfds_scenes import CLASSES, job, pixels, reflectances, source, tiles
 
 PROJECT = Path(__file__).parents[2]
-CLASSES = ["river", "forest"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:label.. is deprecated")  # protobuf's, of what TFDS calls
-
-
-def pixels(number: int, height: int = 16, width: int = 16, bands: int = 3, dtype: str = "uint8") -> np.ndarray:
-    top = np.iinfo(dtype).max
-    return np.random.default_rng(number).integers(0, top, (height, width, bands), dtype, endpoint=True)
-
-
-class SmallScenes(tfds.core.GeneratorBasedBuilder):
-    """Twenty labelled images to train on and six to test, in several files."""
-
-    VERSION = tfds.core.Version("1.2.0")
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        features = {
-            "image": tfds.features.Image(shape=(16, 16, 3)),
-            "label": tfds.features.ClassLabel(names=CLASSES),
-            "thumbnail": tfds.features.Image(shape=(4, 4, 3)),
-            "number": np.int64,
-        }
-        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
-
-    def _split_generators(self, dl_manager):
-        return {"train": self._generate_examples(range(20)), "test": self._generate_examples(range(100, 106))}
-
-    def _generate_examples(self, numbers):
-        for number in numbers:
-            image = pixels(number)
-            yield number, {"image": image, "label": number % 2, "thumbnail": image[::4, ::4], "number": number}
-
-
-class DeepScenes(tfds.core.GeneratorBasedBuilder):
-    """Five images of four bands of 16 bits, under another name and without labels."""
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        features = {"scene": tfds.features.Image(shape=(16, 16, 4), dtype=np.uint16, encoding_format="png")}
-        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
-
-    def _split_generators(self, dl_manager):
-        return {"train": self._generate_examples()}
-
-    def _generate_examples(self):
-        for number in range(5):
-            yield number, {"scene": pixels(number, bands=4, dtype="uint16")}
-
-
-class MixedScenes(tfds.core.GeneratorBasedBuilder):
-    """Images of many sizes; configuration `broken` has one that is none, `small` one of 6 pixels."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name) for name in ("sound", "broken", "small")]  # noqa: RUF012
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        features = {"image": tfds.features.Image(shape=(None, None, 1))}
-        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
-
-    def _split_generators(self, dl_manager):
-        return {"train": self._generate_examples()}
-
-    def _generate_examples(self):
-        for number in range(4):
-            image = pixels(number, 8 + 8 * number, 24, bands=1)
-            if number == 3 and self.builder_config.name == "small":
-                image = image[:6]
-            if number == 3 and self.builder_config.name == "broken":
-                image = b"\x89PNG\r\n\x1a\nand then nothing of the kind"
-            yield number, {"image": image}
-
-
-def reflectances(number: int, dtype: str) -> np.ndarray:
-    values = np.random.default_rng(number).normal(1000, 300, (16, 16, 13)).astype(dtype)
-    if dtype == "float32":
-        values[0, :number, 5] = np.nan
-    return values
-
-
-class TensorScenes(tfds.core.GeneratorBasedBuilder):
-    """Eight labelled images of thirteen bands that are no images to TFDS but tensors, as many bands must be."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name) for name in ("float32", "uint16", "int16")]  # noqa: RUF012
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        features = {
-            "filename": tfds.features.Text(),
-            "sentinel2": tfds.features.Tensor(shape=(16, 16, 13), dtype=np.dtype(self.builder_config.name)),
-            "place": tfds.features.Tensor(shape=(2,), dtype=np.float32),
-            "label": tfds.features.ClassLabel(names=CLASSES),
-        }
-        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
-
-    def _split_generators(self, dl_manager):
-        return {"train": self._generate_examples()}
-
-    def _generate_examples(self):
-        for number in range(8):
-            image = reflectances(number, self.builder_config.name)
-            yield number, {"filename": "x", "sentinel2": image, "place": [0.0, 1.0], "label": number % 2}
-
-
-class Unreachable(tfds.core.GeneratorBasedBuilder):
-    """A dataset whose server is gone."""
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(16, 16, 3))})
-        return tfds.core.DatasetInfo(builder=self, features=features)
-
-    def _split_generators(self, dl_manager):
-        raise ConnectionError("no route to the archive\nand much more")
-
-    def _generate_examples(self):
-        yield from ()
-
-
-class Floats(tfds.core.GeneratorBasedBuilder):
-    """Nothing of ours: two images, neither called image, or real numbers of 64 bits."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name) for name in ("two", "real")]  # noqa: RUF012
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        features = {"height": tfds.features.Tensor(shape=(8, 8, 1), dtype=np.float64)}
-        if self.builder_config.name == "two":
-            features = {name: tfds.features.Image(shape=(8, 8, 3)) for name in ("height", "before")}
-        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
-
-    def _split_generators(self, dl_manager):
-        return {}
-
-    def _generate_examples(self):
-        yield from ()
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("tensorflow") / "not made yet"
-
-
-def source(data_dir: Path, spec: str = "small_scenes", **options) -> TfdsImages:
-    return sources.open_source(job(data_dir, spec, **options))
-
-
-def job(data_dir: Path, spec: str = "small_scenes", output: str = "unused", **options) -> Job:
-    options = {"resolution": 16, "workers": 1, "tfds_data_dir": str(data_dir)} | options
-    return Job(f"tfds:{spec}", str(output), **options)
-
-
-def tiles(found: TfdsImages) -> list:
-    listed = [name for name, _ in found.listing().files]
-    form = found.agree([found.survey(name) for name in listed])
-    return [tile for name in listed for tile in found.read(name, 0, form) if isinstance(tile, Tile)]
 
 
 def reference(data_dir: Path, split: str = "train") -> dict[str, dict]:
@@ -384,83 +226,3 @@ def test_an_image_folder_has_the_images_and_labels_that_tfds_finds(image_folder,
 def test_a_split_that_is_no_folder_is_an_input_error(image_folder, split):
     with pytest.raises(InputError, match=r"tfds_split .* is no folder of .*; there are test, train"):
         source("", f"folder={image_folder}", tfds_split=split)
-
-
-# What is refused
-
-
-@pytest.mark.parametrize(
-    "spec, options, message",
-    [
-        ("no_such_scenes", {}, r"input tfds:no_such_scenes cannot be found: .*--tfds_data_dir says where"),
-        ("small_scenes:9.0.0", {}, "cannot be found"),
-        ("two words", {}, "cannot be found"),
-        ("unreachable", {}, r"cannot be prepared: no route to the archive; prepare it elsewhere"),
-        ("small_scenes", {"tfds_split": "best"}, r"tfds_split best: .*the splits of tfds:small_scenes are train, test"),
-        ("small_scenes", {"tfds_split": "train[:x]"}, r"tfds_split train\[:x\]"),
-        ("small_scenes", {"tfds_split": "train[:21]"}, r"tfds_split train\[:21\]: .*incompatible with 20 examples"),
-        ("deep_scenes", {"labels": "source"}, "no feature label with names of classes; set --labels=none"),
-        ("floats/two", {}, "no feature image, nor a single one of images: .*before, height|height, before"),
-        ("floats/real", {}, r"has float64 images \(8, 8, 1\); uint8, uint16, int16, float32 ones"),
-        ("folder=/nowhere/at/all", {}, "input /nowhere/at/all is not there"),
-        ("small_scenes", {"labels": "folders"}, "labels folders is not for tfds input"),
-        ("small_scenes", {"bands": ("1",)}, "bands is for raster input"),
-    ],
-)
-def test_wrong_input_is_one_line_with_the_remedy(data_dir, spec, options, message):
-    with pytest.raises(InputError, match=message) as caught:
-        source(data_dir, spec, **options).listing()
-    assert "\n" not in str(caught.value)
-
-
-def test_images_that_are_all_too_small_are_rejected_before_anything_is_read(data_dir, tmp_path):
-    found = source(data_dir, resolution=32)
-    ((name, _),) = found.listing().files
-    assert found.survey(name).rejected == "too small: 16 x 16 pixels, less than 32"
-    with pytest.raises(InputError, match="too small: 16 x 16 pixels, less than 32"):
-        convert(job(data_dir, output=tmp_path / "out", resolution=32))
-
-
-def rejected(found: TfdsImages) -> dict[str, str]:
-    """Images that are rejected, by their keys."""
-    ((name, _),) = found.listing().files
-    return {one.key: one.reason for one in found.read(name, 0, None) if isinstance(one, Rejected)}
-
-
-def test_one_image_among_others_that_is_too_small_is_rejected_alone(data_dir, tmp_path):
-    ((key, reason),) = rejected(source(data_dir, "mixed_scenes/small", resolution=8)).items()
-    assert key.startswith("mixed_scenes-train.tfrecord-00000-of-00001__")
-    assert reason == "too small: 24 x 6 pixels, less than 8"
-    options = {"resolution": 8, "scaling": "bands", "fit": "crop"}
-    with pytest.raises(InputError, match=f"1 of 4 files cannot be used, .*first {key}: {reason}"):
-        convert(job(data_dir, "mixed_scenes/small", tmp_path / "strict", **options))
-    found = convert(job(data_dir, "mixed_scenes/small", tmp_path / "out", max_bad_fraction=0.25, **options)).manifest
-    assert (found.images("train"), found.source["files"], found.source["rejected"]) == (3, 4, 1)
-    assert json.loads((tmp_path / "out/rejected.jsonl").read_text()) == {"file": key, "reason": reason}
-
-
-def test_an_example_that_cannot_be_decoded_is_rejected_alone(data_dir):
-    expected = {}
-    config = tfds.ReadConfig(add_tfds_id=True)
-    builder = tfds.builder("mixed_scenes/broken", data_dir=str(data_dir))
-    builder.download_and_prepare()
-    encoded = {"image": tfds.decode.SkipDecoding()}
-    for example in tfds.as_numpy(builder.as_dataset(split="train", read_config=config, decoders=encoded)):
-        expected[example["image"][8:].startswith(b"and then")] = example["tfds_id"].decode()
-    found = source(data_dir, "mixed_scenes/broken", resolution=8)
-    assert list(rejected(found)) == [expected[True]]
-    assert len({tile.scene for tile in tiles(found)}) == 3
-    ((name, _),) = found.listing().files
-    assert len(found.sample(name, 1, None)) == (8 + 16 + 24) * 24
-
-
-def test_examples_behind_damage_of_their_file_are_rejected(tmp_path):
-    keys = [tile.key for tile in tiles(source(tmp_path))]
-    (path,) = (tmp_path / "small_scenes/1.2.0").glob("*train*")
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    lost = rejected(source(tmp_path))
-    assert list(lost) == keys[-len(lost) :]
-    assert 8 <= len(lost) <= 12
-    assert all("corrupted record" in reason for reason in lost.values())
