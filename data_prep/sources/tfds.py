@@ -48,7 +48,7 @@ class TfdsImages:
         """The source of a job; images in a folder laid out for `tfds.ImageFolder` are a folder as any other.
 
         Raises:
-            InputError: that folder has no such split.
+            InputError: that folder has no such split, or a flag is set that it has no use for.
         """
         spec = job.input.removeprefix("tfds:")
         if spec.startswith("folder="):
@@ -261,6 +261,9 @@ def _line(error: Exception) -> str:
 
 def _folder(root: str, job: Job) -> Folder:
     inputs.check(root)
+    for field in ("min_valid_fraction", "tfds_data_dir"):
+        if getattr(job, field) != getattr(Job, field):
+            raise InputError(f"{field} is not for a folder of image files, as tfds:folder= names one; leave it out")
     splits = [name for name in files.list_folder(root) if files.is_folder(files.join(root, name))]
     if job.tfds_split not in splits:
         raise InputError(f"tfds_split {job.tfds_split} is no folder of {root}; there are {', '.join(splits) or 'none'}")

@@ -226,3 +226,9 @@ def test_an_image_folder_has_the_images_and_labels_that_tfds_finds(image_folder,
 def test_a_split_that_is_no_folder_is_an_input_error(image_folder, split):
     with pytest.raises(InputError, match=r"tfds_split .* is no folder of .*; there are test, train"):
         source("", f"folder={image_folder}", tfds_split=split)
+
+
+@pytest.mark.parametrize("flag", [{"min_valid_fraction": 0.5}, {"tfds_data_dir": "somewhere"}])
+def test_a_flag_that_an_image_folder_has_no_use_for_is_refused(image_folder, flag):
+    with pytest.raises(InputError, match=f"{next(iter(flag))} is not for a folder of image files, .* leave it out"):
+        source("", f"folder={image_folder}", **flag)
