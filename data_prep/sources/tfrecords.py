@@ -116,10 +116,10 @@ class Records:
         quietly.import_tensorflow()
         import tensorflow as tf
 
-        from progan_tf.data import records
+        from progan_tf.data import reading, records
 
         shape = (self.resolution, self.resolution, len(self.form.bands))
-        found = tf.data.TFRecordDataset(files.join(self.directory, file)).skip(first).take(count)
+        found = reading.serialized(files.join(self.directory, file)).skip(first).take(count)
         index = first
         try:
             for raw in found.as_numpy_iterator():

@@ -57,12 +57,12 @@ def open_dataset(given: str, *, split: str, resolution: int | None, num: int | N
 def _records(dataset: "Dataset", level: int, slot_of: dict[int, int], classes: np.ndarray | None) -> Iterator[Item]:
     import tensorflow as tf
 
-    from progan_tf.data import pipeline, records
+    from progan_tf.data import pipeline, reading, records
 
     manifest, row = dataset.manifest, 0
     try:
         for shard, path in zip(manifest.shards(dataset.split, level), dataset.paths(level), strict=True):
-            for index, serialized in enumerate(tf.data.TFRecordDataset(path).as_numpy_iterator()):
+            for index, serialized in enumerate(reading.serialized(path).as_numpy_iterator()):
                 if row in slot_of:
                     record = records.deserialize(serialized, manifest.dtype, manifest.encoding)
                     if record.image.shape != dataset.shape(level):

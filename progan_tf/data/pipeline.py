@@ -80,7 +80,7 @@ class Dataset:
             return rows
         if not self.manifest.labels:
             return np.zeros((self.images, 0), np.float32)
-        smallest = tf.data.TFRecordDataset(self.paths(self.manifest.levels[0])).batch(1024).map(reading.parse_labels)
+        smallest = reading.serialized(self.paths(self.manifest.levels[0])).batch(1024).map(reading.parse_labels)
         return np.eye(len(self.manifest.labels), dtype=np.float32)[np.concatenate(list(smallest.as_numpy_iterator()))]
 
 
@@ -170,14 +170,7 @@ def batches(
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(epoch)
     parsed = epochs.batch(batch_size, drop_remainder=True).map(parse, num_parallel_calls=_PARSERS)
-    return parsed.prefetch(2).with_options(_untuned())
-
-
-def _untuned() -> tf.data.Options:
-    """Without tuning as it goes: whoever lets go of a tuned dataset may wait a minute for the tuner to wake up."""
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return options
+    return reading.untuned(parsed.prefetch(2))
 
 
 def read(dataset: Dataset, level: int, batch_size: int, **options) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -38,6 +38,21 @@ class BadRecord:
     reason: str
 
 
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The same, tuned by nothing as it goes: whoever lets go of a tuned one may wait a minute for the tuner to wake up.
+
+    The tuner sleeps for as long as it was at work, and TensorFlow 2.21 now and then fails to wake it.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def serialized(paths: str | list[str]) -> tf.data.Dataset:
+    """The serialized records of files, one after the other."""
+    return untuned(tf.data.TFRecordDataset(paths))
+
+
 def parse_batch(serialized: tf.Tensor, shape: tuple[int, int, int], dtype: str, encoding: str = "raw") -> tf.Tensor:
     """Images [N, H, W, C] of `shape` of serialized records [N], in a graph.
 
@@ -101,7 +116,7 @@ def count(path: str) -> int:
 def shape_of_first(path: str) -> tuple[int, int, int]:
     """[H, W, C] of a file's first record. Raises RecordError where there is none or it is damaged."""
     try:
-        for record in tf.data.TFRecordDataset(path).take(1).as_numpy_iterator():
+        for record in serialized(path).take(1).as_numpy_iterator():
             features = Example.FromString(record).features.feature
             channels, height, width = features["shape"].int64_list.value
             return height, width, channels
@@ -146,7 +161,7 @@ def _checked(
         rest = tf.data.Dataset.from_tensors((path, np.int64(frames[index][0]), np.int64(0), np.int64(-1), np.int64(0)))
         reason = "the file ends in this record"  # where the reader takes a header cut short for the end of the file
         try:
-            for record, _ in rest.flat_map(read_run).as_numpy_iterator():
+            for record, _ in untuned(rest.flat_map(read_run)).as_numpy_iterator():
                 yield index, frames[index][0], record, _fault(record, shape, dtype, encoding)
                 index += 1
         except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:

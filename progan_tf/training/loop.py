@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from progan_tf.config import Config
-from progan_tf.data import pipeline
+from progan_tf.data import pipeline, reading
 from progan_tf.data.pipeline import Dataset
 from progan_tf.schedule import Phase
 from progan_tf.training import cluster
@@ -55,9 +55,7 @@ class CompiledLoop:
         )
         # Every replica is given the whole batch of its worker and takes its share. A distributed iterator would share
         # out by itself, but letting go of one may take a minute at every new stage: it waits for a thread that tunes.
-        if isinstance(strategy, tf.distribute.OneDeviceStrategy):  # the batch after the next is on its way to it
-            images = images.apply(tf.data.experimental.prefetch_to_device(strategy.extended.worker_devices[0], 2))
-        self._images = iter(images)
+        self._images = iter(prefetched(images, strategy))
         # Any number of steps runs on one graph, the shorter last call of a stage too.
         steps = (tf.TensorSpec([], tf.int64), tf.TensorSpec([None], tf.float32))
         self._run = tf.function(self._steps, input_signature=steps)
@@ -82,3 +80,12 @@ class CompiledLoop:
 
     def _mean_metrics(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return {name: tf.reduce_mean(values) for name, values in self._step(*inputs)._asdict().items()}
+
+
+def prefetched(images: tf.data.Dataset, strategy: tf.distribute.Strategy) -> tf.data.Dataset:
+    """The batches, the next two of them on their way to the device where there is but one."""
+    if not isinstance(strategy, tf.distribute.OneDeviceStrategy):
+        return images
+    device = strategy.extended.worker_devices[0]
+    # What lies on the device is a dataset of its own to TensorFlow, which knows nothing of the options of the other.
+    return reading.untuned(images.apply(tf.data.experimental.prefetch_to_device(device, 2)))

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow.core.framework.dataset_options_pb2 import Options
 
 from progan_tf.config import Config, NetworkConfig, TrainingConfig
 from progan_tf.data import pipeline
 from progan_tf.data.pipeline import Dataset
 from progan_tf.schedule import Phase
 from progan_tf.training import strategy
-from progan_tf.training.loop import CompiledLoop
+from progan_tf.training.loop import CompiledLoop, prefetched
 from progan_tf.training.state import Networks
 from tests import datasets
 
@@ -65,3 +67,12 @@ def test_shorter_calls_run_on_the_same_graph(eight, alpha):
     for steps in (4, 2, 3):
         assert len(loop([phase] * steps, 0)["d_loss"]) == steps
     assert loop._run.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("devices", ["one", "mirrored"])
+def test_no_thread_tunes_what_is_fed(eight, devices):
+    """As whoever lets go of it may wait for that thread for as long as it was at work."""
+    fed = prefetched(pipeline.batches(eight, 2, 8), strategy.make(devices))
+    told = tf.raw_ops.GetOptions(input_dataset=tf.data.experimental.to_variant(fed)).numpy()
+    assert Options.FromString(told).autotune_options.WhichOneof("optional_enabled") == "enabled"
+    assert not Options.FromString(told).autotune_options.enabled
