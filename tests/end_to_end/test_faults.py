@@ -1,6 +1,6 @@
 """What may happen to a run of weeks: kills at any moment, full disks, lost files, edits, a second start beside it.
 
-`make chaos` kills a run 30 times at random; `make test` at four chosen moments.
+`make chaos` kills a run 30 times at random; `make test` at two chosen moments, `make test-slow` at two more.
 """
 
 import json
@@ -84,8 +84,12 @@ def kill_once_at(data_dir: Path, run_dir: Path, images: int) -> None:
 
 @pytest.mark.parametrize(
     ("moment", "stage"),
-    [(640, (2, False)), (1600, (3, True)), ("save:3", (2, False)), ("phase:2", (2, False))],
-    ids=["stable", "fade", "mid-save", "phase boundary"],
+    [
+        pytest.param(640, (2, False), id="stable", marks=pytest.mark.slow),
+        pytest.param(1600, (3, True), id="fade", marks=pytest.mark.slow),  # test_train.py has one too
+        pytest.param("save:3", (2, False), id="mid-save"),
+        pytest.param("phase:2", (2, False), id="phase boundary"),
+    ],
 )
 def test_a_run_that_was_killed_ends_in_the_bits_of_one_that_was_not(data_dir, undisturbed, tmp_path, moment, stage):
     run_dir = tmp_path / "run"
