@@ -29,7 +29,7 @@ def of_seeds(
         loaded: the model, as `models.load` gives it.
     """
 
-    def make(batch: Sequence[int]) -> list[Image]:  # the model makes them one by one, the same in any batch
+    def make(batch: Sequence[int]) -> list[Image]:  # the model makes each alone, the same in any batch
         labels = [_class_of(model, seed, label) for seed in batch]
         inputs = {"seed": np.array(batch, np.int64), "truncation": np.full(len(batch), truncation, np.float32)}
         pixels = _call(loaded.signatures["from_seed"], inputs, model, labels)

@@ -10,8 +10,9 @@ Labelled models take `labels` int32 [N] besides, in every signature. N may be an
 
 The image of a seed is the same to the byte whatever batch it is asked for in. Matrix products and convolutions are not:
 their last bits depend on the batch size, and now and then that moves a pixel by one. So the two signatures that take
-seeds put one image after the other through a graph of batch size one. `serving_default` computes as many images at once
-as have 2^21 pixels together, 2 of 1024 x 1024, so that memory does not grow with the batch.
+seeds put every image through a graph of batch size one, several side by side: what one leaves idle another uses.
+`serving_default` computes images as one batch. At a time there are as many as have 2^21 pixels together, 2 of
+1024 x 1024, so that memory does not grow with what is asked for.
 
 Truncation: the network divides its inputs (latents and labels) by their root mean square, so that smaller latents alone
 would change nothing. Truncation therefore multiplies the latents after that division and leaves labels as they are.
@@ -36,6 +37,7 @@ def signatures(network: InferenceGenerator, description: Description) -> dict[st
     """Concrete functions by the name of their signature."""
     shape = (description.resolution, description.resolution, description.channels)
     classes, latent_size = len(description.labels), description.latent_size
+    at_once = max(1, _PIXELS_AT_ONCE // description.resolution**2)
 
     def pixels(latents: tf.Tensor, truncation: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         one_hot = tf.one_hot(labels, classes)
@@ -58,23 +60,23 @@ def signatures(network: InferenceGenerator, description: Description) -> dict[st
         missing = tf.maximum(1 - count, 0)
         latents = tf.pad(latents, [[0, missing], [0, 0]])
         labels = tf.pad(_checked(labels, count, classes), [[0, missing]])
-        rows = max(1, _PIXELS_AT_ONCE // description.resolution**2)
         output = tf.TensorSpec((None, *shape), description.dtype)
-        return {"images": _in_parts(pixels, (latents, tf.ones([count + missing]), labels), rows, output)[:count]}
+        return {"images": _in_parts(pixels, (latents, tf.ones([count + missing]), labels), at_once, output)[:count]}
 
-    def one_by_one(image_of_seed: Callable, output: tf.TensorSpec, *columns: tf.Tensor | None) -> tf.Tensor:
+    def each_alone(image_of_seed: Callable, output: tf.TensorSpec, *columns: tf.Tensor | None) -> tf.Tensor:
         seed, truncation, labels = columns
         count = tf.shape(seed)[0]
         tf.debugging.assert_equal(tf.shape(truncation)[0], count, "truncation must have one number a seed")
         rows = (seed, truncation, _checked(labels, count, classes))
-        return tf.map_fn(lambda row: image_of_seed(*row), rows, parallel_iterations=1, fn_output_signature=output)
+        beside = min(at_once, 32)  # no more would find a core idle
+        return tf.map_fn(lambda row: image_of_seed(*row), rows, parallel_iterations=beside, fn_output_signature=output)
 
     def from_seed(seed: tf.Tensor, truncation: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         output = tf.TensorSpec(shape, description.dtype)
-        return {"images": one_by_one(pixels_of_seed, output, seed, truncation, labels)}
+        return {"images": each_alone(pixels_of_seed, output, seed, truncation, labels)}
 
     def png_from_seed(seed: tf.Tensor, truncation: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        return {"png_bytes": one_by_one(png_of_seed, tf.TensorSpec([], tf.string), seed, truncation, labels)}
+        return {"png_bytes": each_alone(png_of_seed, tf.TensorSpec([], tf.string), seed, truncation, labels)}
 
     labels = {"labels": tf.TensorSpec([None], tf.int32, "labels")} if classes else {}
     latents = {"latents": tf.TensorSpec([None, latent_size], tf.float32, "latents"), **labels}
