@@ -78,7 +78,7 @@ def parse_batch(serialized: tf.Tensor, shape: tuple[int, int, int], dtype: str, 
 
 @tf.function(jit_compile=True)
 def _channels_last(planes: tf.Tensor) -> tf.Tensor:
-    """[N, C, H, W] to [N, H, W, C]; compiled it takes a tenth of the time, in which reading is what waits for it."""
+    """[N, C, H, W] to [N, H, W, C]; what XLA makes of it takes an eighth of the time of TensorFlow's own operation."""
     return tf.transpose(planes, [0, 2, 3, 1])
 
 
