@@ -312,4 +312,4 @@ def _images(directory: str, manifest: Manifest, split: str, level: int, first: i
 
 def _serialized(directory: str, manifest: Manifest, split: str, level: int) -> tf.data.Dataset:
     paths = Dataset(directory, manifest, split).paths(level)
-    return reading.serialized(paths).take(MOST_IMAGES)
+    return reading.serialized_records(paths).take(MOST_IMAGES)

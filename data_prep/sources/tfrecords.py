@@ -119,7 +119,7 @@ class Records:
         from progan_tf.data import reading, records
 
         shape = (self.resolution, self.resolution, len(self.form.bands))
-        found = reading.serialized(files.join(self.directory, file)).skip(first).take(count)
+        found = reading.serialized_records(files.join(self.directory, file)).skip(first).take(count)
         index = first
         try:
             for raw in found.as_numpy_iterator():

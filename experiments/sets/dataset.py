@@ -62,7 +62,7 @@ def _records(dataset: "Dataset", level: int, slot_of: dict[int, int], classes: n
     manifest, row = dataset.manifest, 0
     try:
         for shard, path in zip(manifest.shards(dataset.split, level), dataset.paths(level), strict=True):
-            for index, serialized in enumerate(reading.serialized(path).as_numpy_iterator()):
+            for index, serialized in enumerate(reading.serialized_records(path).as_numpy_iterator()):
                 if row in slot_of:
                     record = records.deserialize(serialized, manifest.dtype, manifest.encoding)
                     if record.image.shape != dataset.shape(level):

@@ -80,7 +80,7 @@ class Dataset:
             return rows
         if not self.manifest.labels:
             return np.zeros((self.images, 0), np.float32)
-        smallest = reading.serialized(self.paths(self.manifest.levels[0])).batch(1024).map(reading.parse_labels)
+        smallest = reading.serialized_records(self.paths(self.manifest.levels[0])).batch(1024).map(reading.parse_labels)
         return np.eye(len(self.manifest.labels), dtype=np.float32)[np.concatenate(list(smallest.as_numpy_iterator()))]
 
 

@@ -48,7 +48,7 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.with_options(options)
 
 
-def serialized(paths: str | list[str]) -> tf.data.Dataset:
+def serialized_records(paths: str | list[str]) -> tf.data.Dataset:
     """The serialized records of files, one after the other."""
     return untuned(tf.data.TFRecordDataset(paths))
 
@@ -116,7 +116,7 @@ def count(path: str) -> int:
 def shape_of_first(path: str) -> tuple[int, int, int]:
     """[H, W, C] of a file's first record. Raises RecordError where there is none or it is damaged."""
     try:
-        for record in serialized(path).take(1).as_numpy_iterator():
+        for record in serialized_records(path).take(1).as_numpy_iterator():
             features = Example.FromString(record).features.feature
             channels, height, width = features["shape"].int64_list.value
             return height, width, channels
