@@ -39,8 +39,7 @@ def work(connection: Connection, lifeline: Connection, prepare: Callable[[], Non
         while True:
             item = connection.recv()
             try:
-                answer = function(item), None
-            except Exception as error:
+                connection.send((function(item), None))
+            except Exception as error:  # a result that cannot be sent is one too: nothing of it has gone out then
                 error.add_note(traceback.format_exc())  # of this process; the other one has its own
-                answer = None, error
-            connection.send(answer)
+                connection.send((None, error))

@@ -42,6 +42,11 @@ def test_a_worker_that_was_killed_is_one_line():
         list(local.run(os._exit, [1, 1, 1], 2))
 
 
+def test_a_result_that_cannot_be_sent_is_an_error_of_its_own():
+    with pytest.raises(TypeError, match="cannot pickle"):
+        list(local.run(open, [os.devnull] * 3, 2))
+
+
 def test_workers_are_left_in_the_middle_of_results():
     """Of 256 MB, which no pipe holds: each is being sent when the first one has been taken."""
     leave = "from data_prep.engines import local; run = local.run(bytes, [1 << 28] * 4, 2); next(run); run.close()"
