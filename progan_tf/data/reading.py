@@ -41,7 +41,7 @@ class BadRecord:
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """The same, tuned by nothing as it goes: whoever lets go of a tuned one may wait a minute for the tuner to wake up.
 
-    The tuner sleeps for as long as it was at work, and TensorFlow 2.21 now and then fails to wake it.
+    It sleeps for up to that long, and TensorFlow 2.21 now and then fails to wake it.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -11,7 +11,7 @@ Labelled models take `labels` int32 [N] besides, in every signature. N may be an
 The image of a seed is the same to the byte whatever batch it is asked for in. Matrix products and convolutions are not:
 their last bits depend on the batch size, and now and then that moves a pixel by one. So the two signatures that take
 seeds put every image through a graph of batch size one, several side by side: what one leaves idle another uses.
-`serving_default` computes images as one batch. At a time there are as many as have 2^21 pixels together, 2 of
+`serving_default` computes images as one batch. At a time there are no more than have 2^21 pixels together, 2 of
 1024 x 1024, so that memory does not grow with what is asked for.
 
 Truncation: the network divides its inputs (latents and labels) by their root mean square, so that smaller latents alone
@@ -68,7 +68,7 @@ def signatures(network: InferenceGenerator, description: Description) -> dict[st
         count = tf.shape(seed)[0]
         tf.debugging.assert_equal(tf.shape(truncation)[0], count, "truncation must have one number a seed")
         rows = (seed, truncation, _checked(labels, count, classes))
-        beside = min(at_once, 32)  # no more would find a core idle
+        beside = min(at_once, 32)  # one a core, of as many cores as a machine is likely to have
         return tf.map_fn(lambda row: image_of_seed(*row), rows, parallel_iterations=beside, fn_output_signature=output)
 
     def from_seed(seed: tf.Tensor, truncation: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, tf.Tensor]:

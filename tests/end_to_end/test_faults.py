@@ -85,8 +85,8 @@ def kill_once_at(data_dir: Path, run_dir: Path, images: int) -> None:
 @pytest.mark.parametrize(
     ("moment", "stage"),
     [
-        pytest.param(640, (2, False), id="stable", marks=pytest.mark.slow),
-        pytest.param(1600, (3, True), id="fade", marks=pytest.mark.slow),  # test_train.py has one too
+        pytest.param(640, (2, False), id="stable", marks=pytest.mark.slow),  # as mid-save, but later
+        pytest.param(1600, (3, True), id="fade", marks=pytest.mark.slow),  # as in test_train.py
         pytest.param("save:3", (2, False), id="mid-save"),
         pytest.param("phase:2", (2, False), id="phase boundary"),
     ],

@@ -71,7 +71,7 @@ def test_shorter_calls_run_on_the_same_graph(eight, alpha):
 
 @pytest.mark.parametrize("devices", ["one", "mirrored"])
 def test_no_thread_tunes_what_is_fed(eight, devices):
-    """As whoever lets go of it may wait for that thread for as long as it was at work."""
+    """As whoever lets go of it may wait a minute for that thread."""
     fed = prefetched(pipeline.batches(eight, 2, 8), strategy.make(devices))
     told = tf.raw_ops.GetOptions(input_dataset=tf.data.experimental.to_variant(fed)).numpy()
     assert Options.FromString(told).autotune_options.WhichOneof("optional_enabled") == "enabled"
